@@ -1,0 +1,101 @@
+"""Every error a caller or an operator can see, named by who must act, with its stable code."""
+
+from collections.abc import Mapping
+
+
+class LongwireError(Exception):
+    """An error with a stable `code` and a message that says what to change.
+
+    `code` is `module-number` as in the published API contract (`api-4001`); `field` is the JSON path of the member
+    at fault, where one is.
+    """
+
+    code = "com-5000"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        """Keep the message as the text of the exception, and the field beside it."""
+        super().__init__(message)
+        self.field = field
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """Return what goes into `data` of the API's error body."""
+        return {} if self.field is None else {"field": self.field}
+
+
+class InvalidInput(LongwireError):
+    """The caller sent something that can never be accepted; `field` is the JSON path of the member."""
+
+    code = "api-4001"
+
+    def __init__(self, field: str, problem: str) -> None:
+        """Name the field in the message too: scripts often print only that."""
+        super().__init__(f"{field}: {problem}", field=field)
+
+
+class NotAvailableYet(LongwireError):
+    """A member of the specification that this version does not build yet: refused by name, never ignored."""
+
+    code = "api-4002"
+
+    def __init__(self, name: str) -> None:
+        """Name what is missing, in the words the specification uses."""
+        super().__init__(f"not available yet: {name}", field=name)
+
+
+class RouteNotAvailableYet(LongwireError):
+    """A route of the specification that this version does not build yet."""
+
+    code = "api-5011"
+
+    def __init__(self, name: str) -> None:
+        """Name the route or the feature."""
+        super().__init__(f"not available yet: {name}")
+
+
+class Unauthorized(LongwireError):
+    """The request carries no valid key."""
+
+    code = "api-4011"
+
+
+class Forbidden(LongwireError):
+    """The key, or the Token, does not allow this."""
+
+    code = "api-4031"
+
+
+class NotFound(LongwireError):
+    """The resource does not exist."""
+
+    code = "api-4041"
+
+
+class Conflict(LongwireError):
+    """The resource is in a state that does not allow this."""
+
+    code = "api-4091"
+
+
+class TooLarge(LongwireError):
+    """The request, or one part of it, is over a limit."""
+
+    code = "api-4131"
+
+
+class UnsupportedMediaType(LongwireError):
+    """The body is not of a type this route reads."""
+
+    code = "api-4151"
+
+
+class StorageUnavailable(LongwireError):
+    """The store cannot commit now (disk full, locked, overloaded); the sender must try again."""
+
+    code = "com-5031"
+
+
+class Misconfigured(LongwireError):
+    """The operator must change a setting or a file before Longwire can start."""
+
+    code = "cfg-1"

@@ -1,0 +1,1 @@
+"""What runs: one lane for each active connection, and the supervisor that keeps them equal to the configuration."""

@@ -1,0 +1,1 @@
+"""The outgoing side of the wire: names to addresses, requests to responses."""

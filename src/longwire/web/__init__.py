@@ -1,0 +1,1 @@
+"""What listens: ingest, the REST API, health. Never imports the engine."""
