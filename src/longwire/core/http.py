@@ -16,6 +16,7 @@ class Cause(Enum):
     PROXY = "proxy"
     PROXY_407 = "proxy-407"
     MALFORMED_RESPONSE = "malformed-response"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,285 @@
+"""The composition root: settings become a database, a queue, lanes and a listener. Knows every concrete class."""
+
+import asyncio
+import ipaddress
+import random
+import resource
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+import uvicorn
+
+from longwire import __version__, log
+from longwire.clock import Clock, SystemClock
+from longwire.core.address_policy import AddressPolicy, parse_allow_list
+from longwire.core.errors import Misconfigured, StorageUnavailable
+from longwire.core.http import Endpoint
+from longwire.engine.housekeeping import keep_house
+from longwire.engine.lane import Tools
+from longwire.engine.supervisor import Supervisor
+from longwire.net.client import Client
+from longwire.net.interfaces import local_addresses
+from longwire.net.judge import why_blocked
+from longwire.net.resolver import Resolver
+from longwire.settings import Settings
+from longwire.storage.accounts import Accounts
+from longwire.storage.activity import Activity
+from longwire.storage.configurations import Configurations
+from longwire.storage.data_folder import open_data_folder
+from longwire.storage.database import Database
+from longwire.storage.flows import Flows
+from longwire.storage.lane_states import LaneStates
+from longwire.storage.network_servers import NetworkServers
+from longwire.storage.purge import Retention
+from longwire.storage.queue_sql import Queue
+from longwire.storage.recovery import begin_run, end_run
+from longwire.storage.schema import setting
+from longwire.storage.secrets import Sealer, load_secret_key
+from longwire.web.api import planned_routes
+from longwire.web.api_connections import ConnectionsApi
+from longwire.web.api_deliveries import DeliveriesApi
+from longwire.web.api_routing import FlowsApi, NetworkServersApi
+from longwire.web.ingest import Ingest
+from longwire.web.server import Front, make_api
+
+READY_TIMEOUT_S = 2.0
+CHECK_TIMEOUT = timedelta(seconds=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Everything that survives, opened."""
+
+    database: Database
+    queue: Queue
+    accounts: Accounts
+    configurations: Configurations
+    flows: Flows
+    network_servers: NetworkServers
+    activity: Activity
+    states: LaneStates
+    new_owner_key: str | None
+
+    async def can_write(self) -> bool:
+        """Return whether the writer commits within 2 s."""
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                await self.database.write(lambda sql: sql.execute(sa.select(1)).first())
+        except (StorageUnavailable, TimeoutError):
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The outgoing side: names, judgement, requests."""
+
+    resolver: Resolver
+    policy: AddressPolicy
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that accepts requests."""
+
+    settings: Settings
+    store: Store
+    network: Network
+    listener: socket.socket
+
+    @property
+    def address(self) -> str:
+        """Return what a browser on this machine opens."""
+        host, port = self.listener.getsockname()[:2]
+        shown = "localhost" if host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else host  # noqa: S104
+        return f"http://{shown}:{port}"
+
+
+@asynccontextmanager
+async def open_store(settings: Settings, clock: Clock) -> AsyncIterator[Store]:
+    """Give the store, locked for this process, after its recovery; note at the end that it ended cleanly."""
+    with open_data_folder(settings.data):
+        database = Database(settings.data / "longwire.db")
+        database.start()
+        try:
+            store = await _open_parts(settings, database, clock)
+            marked = await begin_run(database, clock.now())
+            if marked is not None:
+                log.warning(log.STORAGE_UNCLEAN_END_FOUND, possibly_sent=marked)
+            await store.states.deactivate_idle(clock.now())
+            yield store
+            await end_run(database)
+        finally:
+            await database.close()
+
+
+async def _open_parts(settings: Settings, database: Database, clock: Clock) -> Store:
+    sealer = Sealer(load_secret_key(settings.data, settings.secret_key))
+    store_id = await _identity(database, sealer)
+    accounts = Accounts(database, clock.now)
+    store = Store(
+        database=database,
+        queue=Queue(database, store_id),
+        accounts=accounts,
+        configurations=Configurations(database, sealer, clock.now),
+        flows=Flows(database),
+        network_servers=NetworkServers(database, sealer, clock.now),
+        activity=Activity(database),
+        states=LaneStates(database),
+        new_owner_key=await accounts.load(settings.owner_key, settings.data),
+    )
+    await store.queue.open()
+    await store.flows.load()
+    await store.network_servers.load()
+    return store
+
+
+async def _identity(database: Database, sealer: Sealer) -> str:
+    """Return the store's id, made at the first start; raises Misconfigured when the secret key is another one."""
+    rows = await database.read(lambda sql: sql.execute(sa.select(setting)).all())
+    known = {row.name: row.value for row in rows}
+    if "store_id" in known:
+        sealer.open(known["secret_key_proof"], "setting/secret_key_proof")
+        return str(known["store_id"])
+    store_id = secrets.token_hex(4)
+    proof = sealer.seal(store_id, "setting/secret_key_proof")
+    values = [{"name": "store_id", "value": store_id}, {"name": "secret_key_proof", "value": proof}]
+    await database.write(lambda sql: sql.execute(sa.insert(setting), values))
+    return store_id
+
+
+async def serve(settings: Settings, beside: Callable[[Running], Awaitable[None]] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; `beside` runs from the start of the listener to the end.
+
+    On the way down: stop accepting, then let the lanes end, then close the store.
+    """
+    _raise_file_limit()
+    with _listen(settings) as listener:
+        async with open_store(settings, SystemClock()) as store, _open_network(settings, listener) as network:
+            await _run(Running(settings, store, network, listener), beside)
+
+
+async def _run(running: Running, beside: Callable[[Running], Awaitable[None]] | None) -> None:
+    store, clock = running.store, SystemClock()
+    tools = Tools(store.queue, store.states, running.network.client, clock, lambda: random.uniform(-1, 1))  # noqa: S311
+    supervisor = Supervisor(store.configurations, tools, running.settings.base_url)
+    store.configurations.announce = supervisor.notice
+    server = _Server(_uvicorn_config(_make_front(running)))
+    async with asyncio.TaskGroup() as group:
+        lanes = group.create_task(supervisor.run(), name="supervisor")
+        retention = _retention(running.settings)
+        company = [group.create_task(keep_house(store.database, retention, clock), name="housekeeping")]
+        if beside is not None:
+            company.append(group.create_task(_as_task(beside(running)), name="beside"))
+        log.info(log.SERVER_STARTED, address=running.address, version=__version__)
+        with _stopped_by_signals(server):
+            await server.serve(sockets=[running.listener])
+        for task in company:
+            task.cancel()
+        supervisor.stop()
+        await lanes
+    log.info(log.SERVER_STOPPED)
+
+
+async def _as_task(work: Awaitable[None]) -> None:
+    await work
+
+
+@asynccontextmanager
+async def _open_network(settings: Settings, listener: socket.socket) -> AsyncIterator[Network]:
+    host, port = listener.getsockname()[:2]
+    policy = parse_allow_list(
+        settings.allow_destinations,
+        own_listeners=((ipaddress.ip_address(host), port),),
+        local_addresses=local_addresses(),
+    )
+    resolver = Resolver(settings.resolver)
+    client = Client(resolver, policy)
+    yield Network(resolver, policy, client)
+    await client.close()
+    await resolver.close()
+
+
+def _make_front(running: Running) -> Front:
+    store, base_url = running.store, running.settings.base_url
+
+    async def refuses(endpoint: Endpoint) -> str | None:
+        return await why_blocked(running.network.resolver, running.network.policy, endpoint, CHECK_TIMEOUT)
+
+    parts = (
+        ConnectionsApi(store.configurations, store.flows, store.activity, refuses, base_url),
+        FlowsApi(store.flows),
+        NetworkServersApi(store.network_servers, base_url),
+        DeliveriesApi(store.activity, store.configurations, store.queue.webhook_id),
+    )
+    api = make_api([*(route for part in parts for route in part.routes()), *planned_routes()])
+    ingest = Ingest(store.network_servers, store.flows, store.queue)
+    return Front(ingest, store.accounts, api, store.can_write, SystemClock().now)
+
+
+def _uvicorn_config(front: Front) -> uvicorn.Config:
+    return uvicorn.Config(
+        front,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=2,
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but the signals are ours: after its clean end the lanes still have to end."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextmanager
+def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    def stop() -> None:
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    yield
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Return the listening socket; raises Misconfigured when the address cannot be had."""
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise Misconfigured(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
+            "stop what uses it, or set LONGWIRE_PORT"
+        ) from error
+
+
+def _retention(settings: Settings) -> Retention:
+    return Retention(
+        timedelta(hours=settings.keep_delivered_hours),
+        timedelta(days=settings.keep_dead_letters_days),
+        timedelta(days=settings.keep_backlog_days),
+    )
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files as the system lets us: each destination holds sockets."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard) if soft < hard else (soft, hard))

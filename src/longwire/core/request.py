@@ -1,0 +1,86 @@
+"""The request a destination receives for a message (specification, section 6)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from longwire import __version__
+from longwire.core import json_text, pattern
+from longwire.core.configuration import Configuration
+from longwire.core.destination import render_target
+from longwire.core.http import HttpRequest
+from longwire.core.message import with_downlink_url
+from longwire.core.pattern import MAX_RENDERED_BYTES, Literal, Members, Pattern
+
+USER_AGENT = f"Longwire/{__version__}".encode()
+
+_REMOVED = {ord(character): None for character in "\r\n\0"}
+
+
+@dataclass(frozen=True, slots=True)
+class CannotRender:
+    """The message cannot be sent with this configuration: the outcome FAILED and its reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A connection as a request needs it: its configuration and its downlink address."""
+
+    configuration: Configuration
+    downlink_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One attempt to send a message: its stable id, the attempt's number, and when."""
+
+    webhook_id: str
+    number: int
+    at: datetime
+
+
+def build_request(target: Target, body: bytes, sending: Sending) -> HttpRequest | CannotRender:
+    """Return the request for a message's body as the queue keeps it."""
+    configuration = target.configuration
+    members = _members(configuration, body)
+    rendered = render_target(configuration.destination, members)
+    if rendered is None:
+        return CannotRender("destinationURL: a value would change the depth of the path ('.' or '..')")
+    if len(rendered.text) > MAX_RENDERED_BYTES:
+        return CannotRender(f"destinationURL: longer than {MAX_RENDERED_BYTES} bytes once rendered")
+    configured: list[tuple[str, bytes]] = []
+    for name, value in configuration.headers:
+        text = pattern.render(value, members).text.translate(_REMOVED).encode()
+        if len(text) > MAX_RENDERED_BYTES:
+            return CannotRender(f"headers.{name}: longer than {MAX_RENDERED_BYTES} bytes once rendered")
+        configured.append((name, text))
+    return HttpRequest(
+        endpoint=configuration.destination.endpoint,
+        method="POST",
+        target=rendered.text,
+        headers=_own_headers(sending, configured) + tuple(configured),
+        body=with_downlink_url(body, target.downlink_url),
+    )
+
+
+def _own_headers(sending: Sending, configured: list[tuple[str, bytes]]) -> tuple[tuple[str, bytes], ...]:
+    """Return the headers Longwire writes; `Content-Type` and `User-Agent` only where none is configured."""
+    defaults = (("Content-Type", b"application/json"), ("User-Agent", USER_AGENT))
+    taken = {name.lower() for name, _ in configured}
+    return (
+        *((name, value) for name, value in defaults if name.lower() not in taken),
+        ("webhook-id", sending.webhook_id.encode()),
+        ("webhook-timestamp", b"%d" % sending.at.timestamp()),
+        ("Longwire-Attempt", b"%d" % sending.number),
+    )
+
+
+def _members(configuration: Configuration, body: bytes) -> Members:
+    """Return the root's members where a pattern may ask for them; reading them costs more than all the rest."""
+    patterns = (configuration.destination.target, *(value for _, value in configuration.headers))
+    return json_text.read_roots(body)[2] if any(map(_has_placeholder, patterns)) else {}
+
+
+def _has_placeholder(compiled: Pattern) -> bool:
+    return any(not isinstance(part, Literal) for part in compiled.parts)

@@ -1,0 +1,160 @@
+"""Which waiting delivery of a connection is sent next: the oldest, at most one per device, in bounded memory.
+
+The theory. A lane reads its queue in pages, in the order of positions, up to a *cursor*. Of one device it keeps at
+most `DEVICE_DEPTH` deliveries; when a page holds more, the device is marked as *deeper* and its further deliveries
+stay on disk. So a device that floods, or waits for a resend, neither fills the window nor hides the devices behind
+it. When a deeper device runs out it is *starving*: nothing is taken until its next deliveries, up to the cursor, have
+been read, so that what is in flight is always a subset of the oldest deliveries of different devices. (After a crash
+exactly these are marked as possibly sent.) Only one read may be under way at a time.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from longwire.core.delivery import Waiting
+
+DEVICE_DEPTH = 32
+PAGE = 512
+CAPACITY = 8 * PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """Read the next `limit` waiting deliveries behind position `after`."""
+
+    after: int
+    limit: int = PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDevice:
+    """Read the next `limit` waiting deliveries of one device, behind `after` and up to `up_to`."""
+
+    order_key: str
+    after: int
+    up_to: int
+    limit: int = DEVICE_DEPTH
+
+
+@dataclass(slots=True)
+class _Device:
+    entries: deque[Waiting] = field(default_factory=deque)
+    last_position: int = 0
+    busy: bool = False
+    deeper: bool = False
+
+
+class Window:
+    """The lane's view on what waits. Not a value: the lane owns it and changes it between two awaits."""
+
+    def __init__(self) -> None:
+        """Begin with an unread queue."""
+        self._devices: dict[str, _Device] = {}
+        self._ready: list[tuple[int, str]] = []
+        self._due: list[tuple[datetime, int, str]] = []
+        self._starving: deque[str] = deque()
+        self._cursor = 0
+        self._size = 0
+        self._more = True
+
+    def __len__(self) -> int:
+        """Return how many deliveries are held, those in flight included."""
+        return self._size
+
+    def notice(self) -> None:
+        """Learn that something was put behind the cursor."""
+        self._more = True
+
+    def wanted_read(self, wanted_ready: int) -> ReadPage | ReadDevice | None:
+        """Return what to read next so that `wanted_ready` deliveries can be taken, or None."""
+        if self._starving:
+            order_key = self._starving[0]
+            return ReadDevice(order_key, self._devices[order_key].last_position, self._cursor)
+        if self._more and len(self._ready) < wanted_ready and self._size < CAPACITY:
+            return ReadPage(self._cursor)
+        return None
+
+    def add_page(self, page: Sequence[Waiting], read: ReadPage) -> None:
+        """Take in what a ReadPage found; fewer than asked for means that the tail is reached.
+
+        `notice` during the read is not forgotten: the caller calls `begin_read` before it reads.
+        """
+        if len(page) == read.limit:
+            self._more = True
+        for waiting in page:
+            self._cursor = waiting.position
+            device = self._devices.setdefault(waiting.order_key, _Device())
+            if device.deeper or len(device.entries) >= DEVICE_DEPTH:
+                device.deeper = True
+            else:
+                self._append(device, waiting)
+
+    def begin_read(self) -> None:
+        """Start a read of a page: what is put from now on needs another one."""
+        self._more = False
+
+    def add_device(self, found: Sequence[Waiting], read: ReadDevice) -> None:
+        """Take in what a ReadDevice found."""
+        self._starving.popleft()
+        device = self._devices[read.order_key]
+        device.deeper = len(found) == read.limit
+        for waiting in found:
+            self._append(device, waiting)
+        if not device.entries:
+            del self._devices[read.order_key]
+
+    def take(self, now: datetime) -> Waiting | None:
+        """Return the oldest delivery that may be sent now, and hold its device; None when there is none."""
+        self._wake_due(now)
+        if self._starving or not self._ready:
+            return None
+        _, order_key = heapq.heappop(self._ready)
+        device = self._devices[order_key]
+        device.busy = True
+        return device.entries[0]
+
+    def put_back(self, waiting: Waiting) -> None:
+        """Let a delivery that was taken wait again, first of its device, until its `not_before`."""
+        device = self._devices[waiting.order_key]
+        device.busy = False
+        device.entries[0] = waiting
+        self._offer(device)
+
+    def finish(self, waiting: Waiting) -> None:
+        """Forget a delivery that was taken: its outcome is durable. The device is free."""
+        device = self._devices[waiting.order_key]
+        device.busy = False
+        device.entries.popleft()
+        self._size -= 1
+        if device.entries:
+            self._offer(device)
+        elif device.deeper:
+            self._starving.append(waiting.order_key)
+        else:
+            del self._devices[waiting.order_key]
+
+    def next_due(self) -> datetime | None:
+        """Return when the next resend is due, or None."""
+        return self._due[0][0] if self._due else None
+
+    def _append(self, device: _Device, waiting: Waiting) -> None:
+        device.entries.append(waiting)
+        device.last_position = waiting.position
+        self._size += 1
+        if len(device.entries) == 1:
+            self._offer(device)
+
+    def _offer(self, device: _Device) -> None:
+        head = device.entries[0]
+        if head.not_before is None:
+            heapq.heappush(self._ready, (head.position, head.order_key))
+        else:
+            heapq.heappush(self._due, (head.not_before, head.position, head.order_key))
+
+    def _wake_due(self, now: datetime) -> None:
+        while self._due and self._due[0][0] <= now:
+            _, position, order_key = heapq.heappop(self._due)
+            heapq.heappush(self._ready, (position, order_key))

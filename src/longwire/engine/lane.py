@@ -1,0 +1,277 @@
+"""One connection's loop: it takes what waits, sends it, records what became of it, and lives the connection's life.
+
+The lane is the only writer of its connection's state and deliveries. Its loop alone changes the state and takes
+messages; the tasks that send only report back to it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from longwire import log
+from longwire.clock import Clock, Timer, sleep
+from longwire.core.connection_state import (
+    Event,
+    Happened,
+    Policy,
+    Probe,
+    Report,
+    State,
+    Status,
+    allowance,
+    step,
+)
+from longwire.core.delivery import Outcome, Settlement, Waiting
+from longwire.core.errors import StorageUnavailable
+from longwire.core.http import TransportFailure
+from longwire.core.request import Target
+from longwire.core.schedule import Strategy
+from longwire.core.window import ReadDevice, ReadPage, Window
+from longwire.engine.sender import Sender
+from longwire.net.client import Client
+from longwire.storage.lane_states import LaneStates
+from longwire.storage.queue_sql import Queue
+
+GRACE = timedelta(seconds=8)
+STORAGE_PAUSE = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every lane works with; `jitter` gives -1 to 1."""
+
+    queue: Queue
+    states: LaneStates
+    client: Client
+    clock: Clock
+    jitter: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What one lane runs: a revision of a connection."""
+
+    connection_id: int
+    revision: int
+    target: Target
+
+
+class Lane:
+    """Runs one revision of one connection, from `run` until `stop`."""
+
+    def __init__(self, desired: Desired, tools: Tools) -> None:
+        """Begin nothing yet."""
+        self._desired = desired
+        self._tools = tools
+        configuration = desired.target.configuration
+        self._policy = Policy(Strategy.NORMAL, configuration.blame_period)
+        self._max_in_flight = configuration.max_in_flight
+        self._sender = Sender(
+            desired.target, desired.revision, tools.client, tools.clock, tools.queue.webhook_id
+        )
+        self._window = Window()
+        self._state = State(Status.DEACTIVATED, tools.clock.now())
+        self._happened: deque[tuple[Event, str]] = deque()
+        self._changed = asyncio.Event()
+        self._sends: set[asyncio.Task[None]] = set()
+        self._probe: asyncio.Task[None] | None = None
+        self._timer: Timer | None = None
+        self._stopping = False
+        self._deactivating = False
+
+    def stop(self, *, deactivate: bool) -> None:
+        """Ask the lane to end: what is in flight gets 8 s, then it is handed back."""
+        self._stopping = True
+        self._deactivating = deactivate
+        self._changed.set()
+
+    async def run(self, begin: Event) -> None:
+        """Run until stopped; `begin` is RESUME after a restart of Longwire, CONNECT after a change."""
+        self._tools.queue.listen(self._desired.connection_id, self._notice)
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                await self._begin(begin)
+                while not self._stopping:
+                    await self._advance()
+                    await self._changed.wait()
+                    self._changed.clear()
+                await self._drain()
+        finally:
+            self._tools.queue.unlisten(self._desired.connection_id)
+            self._set_timer(None)
+            self._tools.client.forget(self._desired.target.configuration.destination.endpoint)
+        if self._deactivating:
+            await self._take_in(Event.DEACTIVATE, "")
+
+    async def _begin(self, begin: Event) -> None:
+        saved = await self._tools.states.load(self._desired.connection_id)
+        self._state = saved or self._state
+        await self._take_in(begin if saved else Event.CONNECT, "")
+
+    def _notice(self) -> None:
+        self._window.notice()
+        self._changed.set()
+
+    def _report(self, event: Event, reason: str = "") -> None:
+        """Tell the loop what happened; it takes it in before it sends anything else."""
+        self._happened.append((event, reason))
+        self._changed.set()
+
+    async def _advance(self) -> None:
+        """Do everything that can be done now, then set the timer for what is due next."""
+        try:
+            await self._take_in_all()
+            await self._fill()
+            due = [each for each in (self._state.retry_at, self._window.next_due()) if each is not None]
+            self._set_timer(min(due) if due else None)
+        except StorageUnavailable as error:
+            log.warning(log.LANE_STORAGE_WAITED, connection=self._desired.connection_id, error=str(error))
+            self._set_timer(self._tools.clock.now() + STORAGE_PAUSE)
+
+    async def _take_in_all(self) -> None:
+        """Take in what was reported, then what follows from the time and from what has ended."""
+        while self._happened:
+            event, reason = self._happened[0]
+            await self._take_in(event, reason)
+            self._happened.popleft()
+        if self._state.retry_at is not None and self._state.retry_at <= self._tools.clock.now():
+            await self._take_in(Event.RETRY_DUE, "")
+        if self._state.status is Status.CLOSING and not self._sends:
+            await self._take_in(Event.DRAINED, "")
+
+    async def _take_in(self, event: Event, reason: str) -> None:
+        """Step the state machine; the new state is durable before anything is done with it.
+
+        So after a crash the state tells which connections may have had messages in flight.
+        """
+        happened = Happened(event, self._tools.clock.now(), reason, self._tools.jitter())
+        after, commands = step(self._state, happened, self._policy)
+        if after == self._state and not commands:
+            return
+        await self._tools.states.save(self._desired.connection_id, after)
+        self._state = after
+        for command in commands:
+            match command:
+                case Probe():
+                    self._probe = self._group.create_task(self._try_to_reach())
+                case Report(status, why):
+                    log.info(
+                        log.LANE_STATE_CHANGED,
+                        connection=self._desired.connection_id,
+                        state=status.value,
+                        reason=why,
+                    )
+
+    async def _try_to_reach(self) -> None:
+        configuration = self._desired.target.configuration
+        failure = await self._tools.client.probe(
+            configuration.destination.endpoint, configuration.request_timeout
+        )
+        if failure is None:
+            self._report(Event.REACHED)
+        else:
+            self._report(Event.UNANSWERED, _in_words(failure))
+
+    async def _fill(self) -> None:
+        """Send as much as the state allows; stop as soon as something is reported that may change it."""
+        while not self._happened and not self._stopping:
+            room = allowance(self._state, self._max_in_flight) - len(self._sends)
+            if room <= 0:
+                return
+            read = self._window.wanted_read(2 * self._max_in_flight)
+            if read is not None:
+                await self._read(read)
+                continue
+            taken = self._take(room)
+            if not taken:
+                return
+            await self._send_all(taken)
+
+    async def _read(self, read: ReadPage | ReadDevice) -> None:
+        if isinstance(read, ReadPage):
+            self._window.begin_read()
+        try:
+            found = await self._tools.queue.read_ahead(self._desired.connection_id, read)
+        except StorageUnavailable:
+            self._window.notice()
+            raise
+        if isinstance(read, ReadPage):
+            self._window.add_page(found, read)
+        else:
+            self._window.add_device(found, read)
+
+    def _take(self, room: int) -> list[Waiting]:
+        now = self._tools.clock.now()
+        taken: list[Waiting] = []
+        while len(taken) < room and (waiting := self._window.take(now)) is not None:
+            taken.append(waiting)
+        return taken
+
+    async def _send_all(self, taken: list[Waiting]) -> None:
+        """Start the visits of what was taken; what left the queue meanwhile (expired, discarded) is forgotten."""
+        try:
+            bodies = await self._tools.queue.load_bodies(waiting.delivery_id for waiting in taken)
+        except StorageUnavailable:
+            for waiting in taken:
+                self._window.put_back(waiting)
+            raise
+        for waiting in taken:
+            body = bodies.get(waiting.delivery_id)
+            if body is None:
+                self._window.finish(waiting)
+            elif self._happened:
+                self._window.put_back(waiting)
+            else:
+                task = self._group.create_task(self._deliver(waiting, body))
+                self._sends.add(task)
+                task.add_done_callback(self._end_send)
+
+    def _end_send(self, task: asyncio.Task[None]) -> None:
+        self._sends.discard(task)
+        self._changed.set()
+
+    async def _deliver(self, waiting: Waiting, body: bytes) -> None:
+        """Send one message and record it; its device and its slot are free only when the record is durable."""
+        try:
+            visit = await self._sender.visit(waiting, body)
+        except Exception as error:  # noqa: BLE001 - the lane's edge: a bug parks this message, the others go on
+            log.error(log.LANE_DELIVERY_CRASHED, connection=self._desired.connection_id)
+            visit = self._sender.failed_by_bug(waiting, error)
+        await self._settle(visit.settlement)
+        if isinstance(visit.result, TransportFailure):
+            self._report(Event.UNANSWERED, _in_words(visit.result))
+        elif visit.result is not None and self._state.outage is not None:
+            self._report(Event.ANSWERED)
+        if visit.settlement.outcome is Outcome.QUEUED:
+            self._window.put_back(visit.staying)
+        else:
+            self._window.finish(waiting)
+
+    async def _settle(self, settlement: Settlement) -> None:
+        """Record what a visit did; when the store cannot, keep it and try again until it can."""
+        while True:
+            try:
+                return await self._tools.queue.settle(settlement)
+            except StorageUnavailable as error:
+                log.warning(log.LANE_STORAGE_WAITED, connection=self._desired.connection_id, error=str(error))
+                await sleep(self._tools.clock, STORAGE_PAUSE)
+
+    def _set_timer(self, due: datetime | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._tools.clock.call_at(due, self._changed.set) if due is not None else None
+
+    async def _drain(self) -> None:
+        """Let what is in flight end; what has not after the grace is stopped, recorded as such, and kept."""
+        if self._probe is not None:
+            self._probe.cancel()
+        if self._sends:
+            await asyncio.wait(self._sends, timeout=GRACE.total_seconds())
+        for task in self._sends:
+            task.cancel()
+
+
+def _in_words(failure: TransportFailure) -> str:
+    return f"{failure.cause.value}: {failure.detail}"

@@ -1,0 +1,148 @@
+"""One visit of a message to its destination: the attempts made, and what follows from them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from longwire.clock import Clock
+from longwire.core.configuration import MASK, is_secret_header
+from longwire.core.delivery import (
+    STOPPED_DETAIL,
+    Attempt,
+    Outcome,
+    Settlement,
+    Trigger,
+    Waiting,
+    is_accepted,
+    next_trigger,
+    verdict,
+)
+from longwire.core.http import Cause, HttpRequest, HttpResponse, TransportFailure
+from longwire.core.request import CannotRender, Sending, Target, build_request
+from longwire.net.client import Client
+
+_SHORTEST_SECRET = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a visit did: what to record, how the delivery waits if it stays, and what the destination showed.
+
+    `result` is None when nothing was sent because the message cannot be rendered.
+    """
+
+    settlement: Settlement
+    staying: Waiting
+    result: HttpResponse | TransportFailure | None
+
+
+class Sender:
+    """Sends messages of one revision of one connection."""
+
+    def __init__(
+        self, target: Target, revision: int, client: Client, clock: Clock, webhook_id: Callable[[int], str]
+    ) -> None:
+        """Keep what every request needs."""
+        self._target = target
+        self._revision = revision
+        self._client = client
+        self._clock = clock
+        self._webhook_id = webhook_id
+
+    async def visit(self, waiting: Waiting, body: bytes) -> Visit:
+        """Send a message once; and once more, on a fresh socket, when an idle one was closed under it."""
+        trigger = next_trigger(waiting)
+        attempts: list[Attempt] = []
+        while True:
+            now = self._clock.now()
+            number = waiting.attempt_count + len(attempts) + 1
+            sending = Sending(self._webhook_id(waiting.delivery_id), number, now)
+            request = build_request(self._target, body, sending)
+            if isinstance(request, CannotRender):
+                return self._failed(waiting, request.reason)
+            is_repeat = bool(attempts)
+            result = await self._send(request, fresh=is_repeat)
+            attempts.append(
+                self._attempt(number, Trigger.FRESH_SOCKET if is_repeat else trigger, now, request, result)
+            )
+            if is_repeat or isinstance(result, HttpResponse) or not result.on_reused_socket:
+                return self._judged(waiting, attempts, result)
+
+    def failed_by_bug(self, waiting: Waiting, error: Exception) -> Visit:
+        """Return the visit of a message that Longwire itself could not handle: it is kept as a dead letter."""
+        return self._failed(waiting, f"internal error: {type(error).__name__}")
+
+    async def _send(self, request: HttpRequest, *, fresh: bool) -> HttpResponse | TransportFailure:
+        """Return the result; a lane that ends cancels its visits, and each still records what it had sent."""
+        try:
+            return await self._client.send(request, self._target.configuration.request_timeout, fresh=fresh)
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
+            return TransportFailure(Cause.STOPPED, STOPPED_DETAIL)
+
+    def _attempt(
+        self,
+        number: int,
+        trigger: Trigger,
+        at: datetime,
+        request: HttpRequest,
+        result: HttpResponse | TransportFailure,
+    ) -> Attempt:
+        attempt = Attempt(
+            number=number,
+            at=at,
+            trigger=trigger,
+            duration=self._clock.now() - at,
+            revision=self._revision,
+            remote_address=result.remote_address,
+        )
+        if isinstance(result, TransportFailure):
+            return replace(attempt, cause=result.cause.value, detail=result.detail)
+        if is_accepted(result.status):
+            return replace(attempt, status=result.status)
+        return replace(attempt, status=result.status, response=without_secrets(result, request))
+
+    def _judged(
+        self, waiting: Waiting, attempts: list[Attempt], result: HttpResponse | TransportFailure
+    ) -> Visit:
+        configuration = self._target.configuration
+        resends = waiting.resends + (attempts[0].trigger is Trigger.RESEND)
+        found = verdict(result, strict=configuration.strict_mode, resends=resends)
+        now = self._clock.now()
+        not_before = now + found.resend_after if found.resend_after else None
+        settlement = Settlement(
+            waiting.delivery_id, tuple(attempts), found.outcome, found.reason, now, resends, not_before
+        )
+        staying = replace(
+            waiting,
+            attempt_count=waiting.attempt_count + len(attempts),
+            resends=resends,
+            last_status=attempts[-1].status,
+            not_before=not_before,
+        )
+        return Visit(settlement, staying, result)
+
+    def _failed(self, waiting: Waiting, reason: str) -> Visit:
+        settlement = Settlement(
+            waiting.delivery_id, (), Outcome.FAILED, reason, self._clock.now(), waiting.resends
+        )
+        return Visit(settlement, waiting, None)
+
+
+def without_secrets(response: HttpResponse, request: HttpRequest) -> HttpResponse:
+    """Return the response with every secret of the request masked: many test endpoints echo what they get."""
+    secrets = {
+        secret
+        for name, value in request.headers
+        if is_secret_header(name)
+        for secret in (value, *value.split())
+        if len(secret) >= _SHORTEST_SECRET
+    }
+    body, headers = response.body, response.headers
+    for secret in sorted(secrets, key=len, reverse=True):
+        body = body.replace(secret, MASK.encode())
+        text = secret.decode("latin-1")
+        headers = tuple((name, value.replace(text, MASK)) for name, value in headers)
+    return replace(response, body=body, headers=headers)

@@ -1,0 +1,123 @@
+"""Keeps the running lanes equal to the desired configuration."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+from longwire import log
+from longwire.clock import sleep
+from longwire.core.configuration import plan_changes
+from longwire.core.connection_state import Event
+from longwire.core.errors import NotFound, StorageUnavailable
+from longwire.core.request import Target
+from longwire.engine.lane import Desired, Lane, Tools
+from longwire.storage.configurations import Configurations
+
+CRASH_PAUSE = timedelta(seconds=1)
+
+
+@dataclass(slots=True)
+class _Seat:
+    """The place of one lane: it can be told to stop before the lane has begun."""
+
+    revision: int
+    is_stopping: bool = False
+    is_deactivating: bool = False
+    lane: Lane | None = None
+
+    def stop(self, *, deactivate: bool) -> None:
+        self.is_stopping = True
+        self.is_deactivating = deactivate
+        if self.lane is not None:
+            self.lane.stop(deactivate=deactivate)
+
+
+class Supervisor:
+    """Owns every lane; a changed configuration is noticed, compared and carried out here, nowhere else."""
+
+    def __init__(self, configurations: Configurations, tools: Tools, base_url: str) -> None:
+        """Run nothing yet."""
+        self._configurations = configurations
+        self._tools = tools
+        self._base_url = base_url
+        self._changed = asyncio.Event()
+        self._stopping = False
+        self._seats: dict[int, _Seat] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    def notice(self, _connection_id: int) -> None:
+        """Learn that a connection was created, changed or deleted."""
+        self._changed.set()
+
+    def stop(self) -> None:
+        """Ask every lane to end, and `run` to return when they have."""
+        self._stopping = True
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Run the lanes until stopped."""
+        begin = Event.RESUME
+        async with asyncio.TaskGroup() as group:
+            while not self._stopping:
+                self._changed.clear()
+                if await self._reconcile(group, begin):
+                    begin = Event.CONNECT
+                    await self._changed.wait()
+            for seat in self._seats.values():
+                seat.stop(deactivate=False)
+
+    async def _reconcile(self, group: asyncio.TaskGroup, begin: Event) -> bool:
+        """Make the running lanes equal to what is desired; False when the store could not be asked."""
+        try:
+            desired = await self._configurations.active_revisions()
+        except StorageUnavailable as error:
+            log.warning(log.LANE_STORAGE_WAITED, error=str(error))
+            await sleep(self._tools.clock, CRASH_PAUSE)
+            return False
+        running = {connection_id: seat.revision for connection_id, seat in self._seats.items()}
+        changes = plan_changes(running, desired)
+        for connection_id in changes.stop:
+            self._seats.pop(connection_id).stop(deactivate=connection_id not in desired)
+        for connection_id in changes.start:
+            self._start(group, connection_id, desired[connection_id], begin)
+        return True
+
+    def _start(self, group: asyncio.TaskGroup, connection_id: int, revision: int, begin: Event) -> None:
+        seat = self._seats[connection_id] = _Seat(revision)
+        before = self._tasks.get(connection_id)
+        task = group.create_task(
+            self._run_lane(connection_id, seat, begin, before), name=f"lane {connection_id}"
+        )
+        self._tasks[connection_id] = task
+        task.add_done_callback(lambda ended: self._forget(connection_id, ended))
+
+    def _forget(self, connection_id: int, ended: asyncio.Task[None]) -> None:
+        if self._tasks.get(connection_id) is ended:
+            del self._tasks[connection_id]
+
+    async def _run_lane(
+        self, connection_id: int, seat: _Seat, begin: Event, before: asyncio.Task[None] | None
+    ) -> None:
+        """Run a lane, after its predecessor has ended, so that order is kept; again when it crashed."""
+        if before is not None:
+            await asyncio.wait([before])
+        while True:
+            try:
+                seat.lane = Lane(await self._desired(connection_id), self._tools)
+                if seat.is_stopping:
+                    seat.lane.stop(deactivate=seat.is_deactivating)
+                return await seat.lane.run(begin)
+            except NotFound:
+                return None
+            except Exception:  # noqa: BLE001 - the lane's edge: one lane's bug must not end the others
+                log.error(log.LANE_RUN_CRASHED, connection=connection_id)
+                await sleep(self._tools.clock, CRASH_PAUSE)
+                begin = Event.RESUME
+            if seat.is_stopping:
+                return None
+
+    async def _desired(self, connection_id: int) -> Desired:
+        stored = await self._configurations.load(connection_id)
+        url = f"{self._base_url}/iot-flow/downlinkMessages/{stored.downlink_uuid}"
+        target = Target(stored.connection.configuration, url)
+        return Desired(connection_id, stored.revision, target)

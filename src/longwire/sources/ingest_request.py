@@ -1,0 +1,15 @@
+"""What the ingest door hands to a source: the request, read and bounded, but not yet understood."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRequest:
+    """One POST of a network server; `query` is the raw query string, `received_at` aware UTC."""
+
+    network_server_id: str
+    query: str
+    content_type: str
+    body: bytes
+    received_at: datetime

@@ -1,0 +1,178 @@
+"""ThingPark: requests of the LRC tunnel, their Token, and the messages in them (specification, section 8)."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
+
+import msgspec
+
+from longwire.core import json_text
+from longwire.core.errors import Forbidden, InvalidInput, TooLarge, UnsupportedMediaType
+from longwire.core.message import (
+    MAX_MESSAGE_BYTES,
+    OWN_LINK_MEMBERS,
+    ROOTS,
+    DevEui,
+    Message,
+    fingerprint,
+    parse_dev_eui,
+)
+from longwire.core.network_server import NetworkServer
+from longwire.sources.ingest_request import IngestRequest
+
+Members = Mapping[str, msgspec.Raw]
+
+_COUNTERS = {
+    "DevEUI_uplink": "FCntUp",
+    "DevEUI_downlink_Sent": "FCntDn",
+    "DevEUI_downlink_Rejected": "FCntDn",
+    "DevEUI_multicast_summary": "FCntDn",
+}
+# Roots whose Token elements are published: for these a missing or wrong Token is always refused.
+_SIGNED_ROOTS = frozenset({"DevEUI_uplink", "DevEUI_location", "DevEUI_downlink_Sent"})
+_MAX_COUNTER = 2**32
+
+
+def parse(request: IngestRequest, server: NetworkServer) -> Message:
+    """Return the message of an LRC tunnel request.
+
+    Raises InvalidInput, Forbidden, TooLarge or UnsupportedMediaType; nothing of such a request is kept.
+    """
+    _check_media_type(request.content_type)
+    body, root, members = json_text.read_roots(request.body)
+    if root not in ROOTS:
+        raise InvalidInput(
+            "body", f"unknown root member {root[:100]!r}; expected one of {', '.join(sorted(ROOTS))}"
+        )
+    if len(request.body) > MAX_MESSAGE_BYTES:
+        raise TooLarge(f"a message may have {MAX_MESSAGE_BYTES} bytes, this one has {len(request.body)}")
+    dev_eui = None if root == "BS_alarm" else _dev_eui(root, members)
+    signed, given = _split_token(request.query)
+    if server.as_key is not None:
+        _check_token((signed, given), root, members, server)
+    parameters = _parameters(signed)
+    _check_named_device(parameters, root, dev_eui)
+    _check_time(parameters, server.max_time_deviation, request.received_at)
+    if any(name in members for name in OWN_LINK_MEMBERS):
+        members = {name: raw for name, raw in members.items() if name not in OWN_LINK_MEMBERS}
+        body = json_text.join_root(root, members)
+    return Message(
+        network_server_id=request.network_server_id,
+        root=root,
+        dev_eui=dev_eui,
+        order_key=dev_eui or f"{root}:{_text(members, 'Lrrid')}",
+        f_cnt=_counter(root, members),
+        body=body,
+        fingerprint=_fingerprint(request.network_server_id, root, members, request.body),
+        received_at=request.received_at,
+    )
+
+
+def token(elements: str, query: str, key: str) -> str:
+    """Return the Token: SHA-256 in lower-case hex of the body elements, the decoded query before it, and the key."""
+    return hashlib.sha256(f"{elements}{query}{key}".encode()).hexdigest()
+
+
+def _check_media_type(content_type: str) -> None:
+    media_type, _, parameters = content_type.partition(";")
+    if media_type.strip().lower() in {"application/xml", "text/xml"}:
+        raise UnsupportedMediaType("not available yet: XML; choose JSON in the application server's settings")
+    charset = parameters.replace(" ", "").replace('"', "").lower()
+    if media_type.strip().lower() not in {"application/json", ""} or charset not in {"", "charset=utf-8"}:
+        raise UnsupportedMediaType(f"expected application/json in UTF-8, got {content_type[:100]!r}")
+
+
+def _dev_eui(root: str, members: Members) -> DevEui:
+    if "DevEUI" not in members:
+        raise InvalidInput(f"{root}.DevEUI", "required")
+    raw = bytes(members["DevEUI"])
+    if not raw.startswith(b'"'):
+        raise InvalidInput(f"{root}.DevEUI", "expected a string of 16 hexadecimal digits")
+    return parse_dev_eui(_text(members, "DevEUI"), f"{root}.DevEUI")
+
+
+def _text(members: Members, name: str) -> str:
+    """Return a member's text, a number as written; empty when it is absent, null or no scalar."""
+    return (json_text.scalar_text(bytes(members[name])) or "") if name in members else ""
+
+
+def _counter(root: str, members: Members) -> int | None:
+    text = _text(members, _COUNTERS.get(root, ""))
+    return int(text) if text.isdecimal() and text.isascii() and len(text) <= len(str(_MAX_COUNTER)) else None
+
+
+def _fingerprint(network_server_id: str, root: str, members: Members, body: bytes) -> bytes:
+    """Return what is equal for repeats: of roots with a counter that and the time, of others the whole body."""
+    counter, time = _text(members, _COUNTERS.get(root, "")), _text(members, "Time")
+    if not counter or not time:
+        return fingerprint(network_server_id, body)
+    return fingerprint(network_server_id, root, parse_dev_eui(_text(members, "DevEUI")), counter, time)
+
+
+def _parameters(query: str) -> dict[str, str]:
+    """Return the query's parameters; `+` stays `+`, as in the LRC's times."""
+    pairs = (pair.partition("=") for pair in query.split("&") if pair)
+    return {unquote(name): unquote(value) for name, _, value in pairs}
+
+
+def _check_named_device(parameters: Mapping[str, str], root: str, dev_eui: DevEui | None) -> None:
+    # A multicast summary is addressed through one of the group's devices.
+    if dev_eui is None or root == "DevEUI_multicast_summary" or "LrnDevEui" not in parameters:
+        return
+    if parse_dev_eui(parameters["LrnDevEui"], "LrnDevEui") != dev_eui:
+        raise InvalidInput("LrnDevEui", f"names another device than the body's DevEUI {dev_eui}")
+
+
+def _check_time(parameters: Mapping[str, str], allowed: timedelta | None, now: datetime) -> None:
+    if allowed is None:
+        return
+    try:
+        time = datetime.fromisoformat(parameters.get("Time", ""))
+    except ValueError as error:
+        raise InvalidInput(
+            "Time", "expected an ISO 8601 time: this network server sets maxTimeDeviation"
+        ) from error
+    if abs((time if time.tzinfo else time.replace(tzinfo=UTC)) - now) > allowed:
+        raise Forbidden("Time: further from now than the network server's maxTimeDeviation")
+
+
+def _split_token(query: str) -> tuple[str, str]:
+    """Return the query before `&Token=`, which is what the Token signs and all that is read, and the Token."""
+    signed, _, rest = query.partition("&Token=")
+    return signed, unquote(rest.partition("&")[0])
+
+
+def _check_token(query: tuple[str, str], root: str, members: Members, server: NetworkServer) -> None:
+    signed, given = query
+    if _is_signed(unquote(signed), given, _token_elements(root, members), server.as_key or ""):
+        return
+    if not server.accept_unsigned_reports or (root in _SIGNED_ROOTS and not _is_join_report(root, members)):
+        raise Forbidden("Token: missing or wrong for this network server's asKey")
+
+
+def _is_signed(query: str, given: str, elements: str, key: str) -> bool:
+    """Return whether the Token is right for the key as given, or in lower case; in constant time."""
+    expected = {token(elements, query, each) for each in (key, key.lower())}
+    found = [hmac.compare_digest(given.encode(), each.encode()) for each in expected]
+    return any(found)
+
+
+def _is_join_report(root: str, members: Members) -> bool:
+    return root == "DevEUI_uplink" and "rawJoinRequest" in members and "payload_hex" not in members
+
+
+def _token_elements(root: str, members: Members) -> str:
+    if root == "DevEUI_location":
+        return _text(members, "CustomerID") + _text(members, "DevEUI").lower()
+    if root == "DevEUI_uplink" and not _is_join_report(root, members):
+        f_port = _text(members, "FPort") or "0"
+        return (
+            _joined(members, ("CustomerID", "DevEUI")) + f_port + _joined(members, ("FCntUp", "payload_hex"))
+        )
+    return _joined(members, ("CustomerID", "DevEUI", "FPort", "FCntDn"))
+
+
+def _joined(members: Members, names: Iterable[str]) -> str:
+    return "".join(_text(members, name) for name in names)

@@ -1,0 +1,87 @@
+"""The delivery log, read: every message and every attempt within its retention (specification, section 14)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from longwire.core.errors import NotFound
+from longwire.storage.database import Database
+from longwire.storage.schema import attempt, delivery, message
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is asked for; both count from 1."""
+
+    number: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """A delivery's row, its message's row, and its attempts' rows in order."""
+
+    row: Row[Any]
+    attempts: Sequence[Row[Any]] = field(default=())
+
+    @property
+    def revisions(self) -> set[int]:
+        """Return the revisions of the connection's configuration that the attempts used."""
+        return {each.revision for each in self.attempts}
+
+
+class Activity:
+    """Reads the log; nothing here writes."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from the database's snapshots."""
+        self._database = database
+
+    async def list(self, connection_id: int, page: Page) -> tuple[int, list[DeliveryRecord]]:
+        """Return how many deliveries a connection has in the log, and one page of them, newest first."""
+        where = delivery.c.connection_id == connection_id
+        count = sa.select(sa.func.count()).select_from(delivery).where(where)
+        rows = (
+            _deliveries()
+            .where(where)
+            .order_by(delivery.c.id.desc())
+            .limit(page.size)
+            .offset((page.number - 1) * page.size)
+        )
+        total, found = await self._database.read(
+            lambda sql: (sql.scalar(count) or 0, sql.execute(rows).all())
+        )
+        return total, [DeliveryRecord(row) for row in found]
+
+    async def get(self, delivery_id: int) -> DeliveryRecord:
+        """Return one delivery with its message's body and its attempts; raises NotFound."""
+        query = _deliveries().add_columns(message.c.body).where(delivery.c.id == delivery_id)
+        attempts = sa.select(attempt).where(attempt.c.delivery_id == delivery_id).order_by(attempt.c.number)
+        row, rows = await self._database.read(
+            lambda sql: (sql.execute(query).first(), sql.execute(attempts).all())
+        )
+        if row is None:
+            raise NotFound("there is no such delivery; it may be past its retention")
+        return DeliveryRecord(row, rows)
+
+    async def count_waiting(self, connection_ids: Iterable[int] | None = None) -> dict[int, int]:
+        """Return how many messages wait, for each connection (of all, or of those given) where any does."""
+        query = (
+            sa.select(delivery.c.connection_id, sa.func.count())
+            .where(sa.text("outcome = 'QUEUED'"))
+            .group_by(delivery.c.connection_id)
+        )
+        if connection_ids is not None:
+            query = query.where(delivery.c.connection_id.in_(list(connection_ids)))
+        rows = await self._database.read(lambda sql: sql.execute(query).all())
+        return {row[0]: row[1] for row in rows}
+
+
+def _deliveries() -> sa.Select[Any]:
+    """Return deliveries with their messages' envelopes, without bodies."""
+    return sa.select(delivery, message.c.root, message.c.dev_eui, message.c.f_cnt).join(
+        message, message.c.id == delivery.c.message_id
+    )

@@ -1,0 +1,230 @@
+"""Connections as stored: documents with their secrets sealed, each revision kept for the log."""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Sql
+from sqlalchemy.engine import Row
+
+from longwire.core.configuration import Connection, map_secrets, mask, parse_connection, to_document
+from longwire.core.errors import Conflict, NotFound
+from longwire.storage import queue_sql
+from longwire.storage.database import Database
+from longwire.storage.flows import detach_connection
+from longwire.storage.micros import from_micros, to_micros
+from longwire.storage.schema import connection as table
+from longwire.storage.schema import connection_revision, connection_state
+from longwire.storage.secrets import Sealer
+
+MAX_CONNECTIONS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredConnection:
+    """A connection and what Longwire adds to it; `downlink_uuid` is a capability: whoever has it may send."""
+
+    id: int
+    revision: int
+    connection: Connection
+    downlink_uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A connection as the API shows it: the document with its secrets masked, and the lane's state."""
+
+    id: int
+    document: Mapping[str, Any]
+    active: bool
+    downlink_uuid: str
+    created_at: datetime
+    updated_at: datetime
+    state: Mapping[str, Any]
+
+
+class Configurations:
+    """Reads and saves connections; `announce` is called with the id of each one that changed, once it is durable."""
+
+    def __init__(self, database: Database, sealer: Sealer, now: Callable[[], datetime]) -> None:
+        """Announce to nobody until `announce` is set."""
+        self._database = database
+        self._sealer = sealer
+        self._now = now
+        self._editing = asyncio.Lock()
+        self.announce: Callable[[int], None] = lambda _connection_id: None
+
+    async def create(self, connection: Connection) -> int:
+        """Return the id of the new connection; raises Conflict at the limit of 10,000."""
+        downlink_uuid = str(uuid.uuid4())
+        connection_id = await self._database.write(lambda sql: self._insert(sql, connection, downlink_uuid))
+        self.announce(connection_id)
+        return connection_id
+
+    async def replace(
+        self, connection_id: int, body: Any, check: Callable[[Connection], Awaitable[None]]
+    ) -> None:
+        """Parse a body against what is stored, and save it as the next revision; masked secrets keep their value.
+
+        `check` may still refuse it by raising.
+        """
+        async with self._editing:
+            stored = await self.load(connection_id)
+            connection = parse_connection(body, stored.connection)
+            await check(connection)
+            await self._database.write(lambda sql: self._update(sql, stored, connection))
+        self.announce(connection_id)
+
+    async def delete(self, connection_id: int, *, keep_backlog: bool) -> None:
+        """Delete a connection: its backlog becomes DISCARDED, flows forget it.
+
+        Raises NotFound; or Conflict when the backlog is to be kept and there is one.
+        """
+        async with self._editing:
+            await self._database.write(lambda sql: _delete(sql, connection_id, keep_backlog=keep_backlog))
+        self.announce(connection_id)
+        await queue_sql.discard_backlog(self._database, connection_id, self._now)
+
+    async def load(self, connection_id: int) -> StoredConnection:
+        """Return a connection with its secrets opened; raises NotFound."""
+        row = await self._database.read(lambda sql: sql.execute(_newest(connection_id)).first())
+        if row is None:
+            raise NotFound("there is no such connection")
+        document = self._opened(connection_id, row.document)
+        return StoredConnection(
+            connection_id, row.revision, parse_connection(document), self._open_uuid(connection_id, row)
+        )
+
+    async def load_revision(self, connection_id: int, revision: int) -> Connection | None:
+        """Return a connection as it was, its secrets opened; None when it is no longer kept."""
+        query = sa.select(connection_revision.c.document).where(
+            connection_revision.c.connection_id == connection_id, connection_revision.c.revision == revision
+        )
+        text = await self._database.read(lambda sql: sql.scalar(query))
+        return None if text is None else parse_connection(self._opened(connection_id, text))
+
+    async def list(self, connection_ids: Iterable[int] | None = None) -> list[Listed]:
+        """Return connections as the API shows them, oldest first: all of them, or those with the given ids."""
+        query = _all_newest()
+        if connection_ids is not None:
+            query = query.where(table.c.id.in_(list(connection_ids)))
+        rows = await self._database.read(lambda sql: sql.execute(query).all())
+        return [self._listed(row) for row in rows]
+
+    async def active_revisions(self) -> dict[int, int]:
+        """Return id and revision of every connection that shall run."""
+        query = sa.select(table.c.id, table.c.revision).where(table.c.active)
+        rows = await self._database.read(lambda sql: sql.execute(query).all())
+        return {row.id: row.revision for row in rows}
+
+    async def open_downlink(self, downlink_uuid: str) -> int:
+        """Return the id of the connection a downlink address belongs to; raises NotFound."""
+        query = sa.select(table.c.id).where(table.c.downlink_uuid_hash == _hash(downlink_uuid))
+        connection_id: int | None = await self._database.read(lambda sql: sql.scalar(query))
+        if connection_id is None:
+            raise NotFound("there is no such downlink address")
+        return connection_id
+
+    def _insert(self, sql: Sql, connection: Connection, downlink_uuid: str) -> int:
+        if (sql.scalar(sa.select(sa.func.count()).select_from(table)) or 0) >= MAX_CONNECTIONS:
+            raise Conflict(f"there are {MAX_CONNECTIONS} connections already, which is the limit")
+        now = to_micros(self._now())
+        values = {
+            "revision": 1,
+            "active": connection.active,
+            "downlink_uuid": "",
+            "downlink_uuid_hash": _hash(downlink_uuid),
+            "created_at": now,
+            "updated_at": now,
+        }
+        key = sql.execute(sa.insert(table).values(values)).inserted_primary_key
+        connection_id: int = key[0] if key else 0
+        sealed = self._sealer.seal(downlink_uuid, _place(connection_id, "downlink_uuid"))
+        sql.execute(sa.update(table).where(table.c.id == connection_id).values(downlink_uuid=sealed))
+        self._insert_revision(sql, connection_id, 1, connection)
+        return connection_id
+
+    def _update(self, sql: Sql, stored: StoredConnection, connection: Connection) -> None:
+        revision = stored.revision + 1
+        values = {
+            "revision": revision,
+            "active": connection.active,
+            "updated_at": to_micros(self._now()),
+        }
+        if sql.execute(sa.update(table).where(table.c.id == stored.id).values(values)).rowcount == 0:
+            raise NotFound("there is no such connection")
+        self._insert_revision(sql, stored.id, revision, connection)
+
+    def _insert_revision(self, sql: Sql, connection_id: int, revision: int, connection: Connection) -> None:
+        sealed = map_secrets(
+            to_document(connection),
+            lambda path, value: self._sealer.seal(value, _place(connection_id, path)),
+        )
+        sql.execute(
+            sa.insert(connection_revision).values(
+                connection_id=connection_id, revision=revision, document=msgspec.json.encode(sealed).decode()
+            )
+        )
+
+    def _opened(self, connection_id: int, document: str) -> dict[str, Any]:
+        return map_secrets(
+            msgspec.json.decode(document),
+            lambda path, value: self._sealer.open(value, _place(connection_id, path)),
+        )
+
+    def _open_uuid(self, connection_id: int, row: Row[Any]) -> str:
+        return self._sealer.open(row.downlink_uuid, _place(connection_id, "downlink_uuid"))
+
+    def _listed(self, row: Row[Any]) -> Listed:
+        return Listed(
+            id=row.id,
+            document=mask(msgspec.json.decode(row.document)),
+            active=row.active,
+            downlink_uuid=self._open_uuid(row.id, row),
+            created_at=from_micros(row.created_at),
+            updated_at=from_micros(row.updated_at),
+            state={name: getattr(row, name) for name in _STATE_COLUMNS},
+        )
+
+
+_STATE_COLUMNS = ("status", "since", "reason", "startup_time", "retry_at")
+
+
+def _newest(connection_id: int) -> sa.Select[Any]:
+    return _all_newest().where(table.c.id == connection_id)
+
+
+def _all_newest() -> sa.Select[Any]:
+    revision = connection_revision.c
+    return (
+        sa.select(table, revision.document, *(connection_state.c[name] for name in _STATE_COLUMNS))
+        .join(
+            connection_revision,
+            (revision.connection_id == table.c.id) & (revision.revision == table.c.revision),
+        )
+        .outerjoin(connection_state, connection_state.c.connection_id == table.c.id)
+        .order_by(table.c.id)
+    )
+
+
+def _delete(sql: Sql, connection_id: int, *, keep_backlog: bool) -> None:
+    if keep_backlog and queue_sql.count_waiting(sql, [connection_id]):
+        raise Conflict("messages wait on this connection; without backlog=keep they would be discarded")
+    if sql.execute(sa.delete(table).where(table.c.id == connection_id)).rowcount == 0:
+        raise NotFound("there is no such connection")
+    sql.execute(sa.delete(connection_state).where(connection_state.c.connection_id == connection_id))
+    detach_connection(sql, connection_id)
+
+
+def _place(connection_id: int, path: str) -> str:
+    return f"connection/{connection_id}/{path}"
+
+
+def _hash(downlink_uuid: str) -> bytes:
+    return hashlib.sha256(downlink_uuid.encode()).digest()

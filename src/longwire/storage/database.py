@@ -1,0 +1,213 @@
+"""The database: one thread that writes, with group commit, and short readers beside it.
+
+Everything that is written goes through the one writer. What arrives while a commit runs shares the next one; no
+artificial wait. A future resolves only when its batch is committed and synced to disk (`synchronous=FULL`).
+"""
+
+import asyncio
+import queue
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+
+from longwire import log
+from longwire.core.errors import StorageUnavailable
+from longwire.storage.migrations import upgrade
+
+try:  # the wheel's SQLite is newer and has no WAL-reset bug; where there is no wheel, the standard library's
+    import pysqlite3.dbapi2 as sqlite_library
+except ImportError:
+    sqlite_library = sqlite3
+
+T = TypeVar("T")
+
+_LIBRARY: ModuleType = sqlite_library
+
+MAX_BATCH = 256
+MAX_WAITING = 20_000
+READERS = 2
+
+Handler = Callable[[Connection, Sequence[Any]], Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One item for a handler, and who waits for its result."""
+
+    handler: Handler
+    item: Any
+    future: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What to tell whom, once the batch is on disk."""
+
+    future: asyncio.Future[Any]
+    value: Any = None
+    error: Exception | None = None
+
+
+class Database:
+    """One SQLite file, opened by `start` in a running event loop and closed by `close`."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file; nothing is opened yet."""
+        self._path = path
+        self._inbox: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._waiting = 0
+        self._writer_engine = _engine(path, "BEGIN IMMEDIATE", _WRITER_PRAGMAS)
+        self._reader_engine = _engine(path, "BEGIN", _READER_PRAGMAS)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._writer = threading.Thread(target=self._write_until_closed, name="writer", daemon=True)
+
+    def start(self) -> None:
+        """Bring the schema up to date and start the writer; the running loop gets the results."""
+        self._loop = asyncio.get_running_loop()
+        with self._writer_engine.connect() as connection:
+            upgrade(connection)
+        log.info(log.STORAGE_OPENED, sqlite=_LIBRARY.sqlite_version, path=str(self._path))
+        self._writer.start()
+
+    async def close(self) -> None:
+        """Write what was submitted, then close the file."""
+        self._inbox.put(None)
+        await asyncio.to_thread(self._writer.join)
+        self._readers.shutdown()
+        self._reader_engine.dispose()
+        self._writer_engine.dispose()
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Return what a query finds in one short snapshot of what is committed."""
+        return await self._loop.run_in_executor(self._readers, self._read, query)
+
+    def write(self, change: Callable[[Connection], T]) -> asyncio.Future[T]:
+        """Return the future of a change: resolved with its result once it is durable, or with what it raised.
+
+        The change may run twice (see `_run_group`), so it must do nothing but write to the connection it is given.
+        """
+        return self.submit(_run_changes, change)
+
+    def submit(self, handler: Handler, item: Any) -> asyncio.Future[Any]:
+        """Return the future of an item that its handler writes together with others of the same batch.
+
+        Raises StorageUnavailable at once when too much waits already.
+        """
+        if self._waiting >= MAX_WAITING:
+            raise StorageUnavailable("too much waits for the disk; try again later")
+        self._waiting += 1
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._inbox.put(_Write(handler, item, future))
+        return future
+
+    def _read(self, query: Callable[[Connection], T]) -> T:
+        try:
+            with self._reader_engine.begin() as connection:
+                return query(connection)
+        except sa.exc.OperationalError as error:
+            raise StorageUnavailable(f"the store cannot read: {error.orig}") from error
+
+    def _write_until_closed(self) -> None:
+        open_for_more = True
+        while open_for_more:
+            batch, open_for_more = self._next_batch()
+            if batch:
+                results = self._commit(batch)
+                self._loop.call_soon_threadsafe(self._resolve, results)
+
+    def _next_batch(self) -> tuple[list[_Write], bool]:
+        """Return what waits, at least one item; and whether more may come."""
+        batch: list[_Write] = []
+        item = self._inbox.get()
+        while item is not None:
+            batch.append(item)
+            if len(batch) == MAX_BATCH:
+                return batch, True
+            try:
+                item = self._inbox.get_nowait()
+            except queue.Empty:
+                return batch, True
+        return batch, False
+
+    def _commit(self, batch: list[_Write]) -> list[_Result]:
+        """Write a batch in one transaction; all of it fails together when the disk refuses."""
+        groups: dict[Handler, list[_Write]] = {}
+        for write in batch:
+            groups.setdefault(write.handler, []).append(write)
+        try:
+            with self._writer_engine.begin() as connection:
+                return [result for group in groups.values() for result in _run_group(connection, group)]
+        except sa.exc.OperationalError as error:
+            unavailable = StorageUnavailable(f"the store cannot write: {error.orig}")
+            log.warning(log.STORAGE_COMMIT_FAILED, error=str(error.orig), writes=len(batch))
+            return [_Result(write.future, error=unavailable) for write in batch]
+
+    def _resolve(self, results: list[_Result]) -> None:
+        """Tell each who waits; one that has gone (cancelled) must not disturb the others."""
+        self._waiting -= len(results)
+        for result in results:
+            if result.future.done():
+                continue
+            if result.error is not None:
+                result.future.set_exception(result.error)
+            else:
+                result.future.set_result(result.value)
+
+
+def _run_group(connection: Connection, group: list[_Write]) -> list[_Result]:
+    """Run the writes of one handler together; when one of them raises, each by itself, so that it fails alone."""
+    try:
+        with connection.begin_nested():
+            values = group[0].handler(connection, [write.item for write in group])
+        return [_Result(write.future, value) for write, value in zip(group, values, strict=True)]
+    except sa.exc.OperationalError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a change raises belongs to who asked for it
+        if len(group) == 1:
+            return [_Result(group[0].future, error=error)]
+        return [result for write in group for result in _run_group(connection, [write])]
+
+
+def _run_changes(connection: Connection, changes: Sequence[Callable[[Connection], Any]]) -> list[Any]:
+    return [change(connection) for change in changes]
+
+
+_COMMON_PRAGMAS = ("busy_timeout=5000", "temp_store=MEMORY")
+_WRITER_PRAGMAS = (
+    "auto_vacuum=INCREMENTAL",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "journal_size_limit=67108864",
+    "cache_size=-32768",
+    *(("fullfsync=ON", "checkpoint_fullfsync=ON") if sys.platform == "darwin" else ()),
+)
+_READER_PRAGMAS = ("query_only=ON", "cache_size=-8192")
+
+
+def _engine(path: Path, begin: str, pragmas: tuple[str, ...]) -> Engine:
+    engine = sa.create_engine(
+        f"sqlite+pysqlite:///{path}",
+        module=_LIBRARY,
+        connect_args={"check_same_thread": False, "isolation_level": None},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(raw: Any, _record: Any) -> None:
+        for pragma in (*pragmas, *_COMMON_PRAGMAS):
+            raw.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

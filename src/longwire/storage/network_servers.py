@@ -1,0 +1,105 @@
+"""Network servers as stored, and in memory for the ingest door."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Sql
+
+from longwire.core.errors import Conflict, NotFound
+from longwire.core.network_server import NetworkServer, map_secrets, parse_network_server, to_document
+from longwire.storage.database import Database
+from longwire.storage.micros import from_micros, to_micros
+from longwire.storage.schema import device
+from longwire.storage.schema import network_server as table
+from longwire.storage.secrets import Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class StoredNetworkServer:
+    """A network server with its secrets in clear, and when it was created."""
+
+    id: str
+    server: NetworkServer
+    created_at: datetime
+
+
+class NetworkServers:
+    """Reads and saves network servers; `known` always holds every saved one, by id."""
+
+    def __init__(self, database: Database, sealer: Sealer, now: Callable[[], datetime]) -> None:
+        """Know none until `load`."""
+        self._database = database
+        self._sealer = sealer
+        self._now = now
+        self.known: Mapping[str, StoredNetworkServer] = {}
+
+    async def load(self) -> None:
+        """Read all of them: at the start, and after every change."""
+        rows = await self._database.read(
+            lambda sql: sql.execute(sa.select(table).order_by(table.c.created_at)).all()
+        )
+        self.known = {
+            row.id: StoredNetworkServer(
+                row.id,
+                parse_network_server(self._opened(row.id, row.document)),
+                from_micros(row.created_at),
+            )
+            for row in rows
+        }
+
+    async def create(self, server: NetworkServer) -> StoredNetworkServer:
+        """Return the new network server with its id."""
+        network_server_id = str(uuid.uuid4())
+        await self._database.write(lambda sql: self._insert(sql, network_server_id, server))
+        await self.load()
+        return self.get(network_server_id)
+
+    def get(self, network_server_id: str) -> StoredNetworkServer:
+        """Return a network server; raises NotFound."""
+        found = self.known.get(network_server_id)
+        if found is None:
+            raise NotFound("there is no such network server")
+        return found
+
+    async def delete(self, network_server_id: str, *, force: bool) -> None:
+        """Delete a network server; raises NotFound, or Conflict while devices use it, unless forced."""
+        await self._database.write(lambda sql: _delete(sql, network_server_id, force=force))
+        await self.load()
+
+    def _insert(self, sql: Sql, network_server_id: str, server: NetworkServer) -> None:
+        sealed = map_secrets(
+            to_document(server),
+            lambda path, value: self._sealer.seal(value, _place(network_server_id, path)),
+        )
+        sql.execute(
+            sa.insert(table).values(
+                id=network_server_id,
+                document=msgspec.json.encode(sealed).decode(),
+                created_at=to_micros(self._now()),
+            )
+        )
+
+    def _opened(self, network_server_id: str, document: str) -> dict[str, Any]:
+        return map_secrets(
+            msgspec.json.decode(document),
+            lambda path, value: self._sealer.open(value, _place(network_server_id, path)),
+        )
+
+
+def _delete(sql: Sql, network_server_id: str, *, force: bool) -> None:
+    used_by = device.c.network_server_id == network_server_id
+    devices = sql.scalar(sa.select(sa.func.count()).select_from(device).where(used_by)) or 0
+    if devices and not force:
+        raise Conflict(f"{devices} devices use this network server; add ?force=true to delete it with them")
+    if sql.execute(sa.delete(table).where(table.c.id == network_server_id)).rowcount == 0:
+        raise NotFound("there is no such network server")
+    sql.execute(sa.delete(device).where(used_by))
+
+
+def _place(network_server_id: str, path: str) -> str:
+    return f"network_server/{network_server_id}/{path}"

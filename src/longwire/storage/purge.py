@@ -1,0 +1,100 @@
+"""What the log no longer keeps: deleted in slices of some milliseconds, so that the writer stays free for others."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Sql
+
+from longwire.core.delivery import DEAD_LETTERS, Outcome
+from longwire.storage.database import Database
+from longwire.storage.micros import MICROSECOND, to_micros
+from longwire.storage.queue_sql import DEDUPE_FOR, LAST_ID, highest_id
+from longwire.storage.schema import attempt, connection, connection_revision, delivery, message, seen, setting
+
+_SLICE = 500
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long the log keeps what: after settling, or for the backlog after receipt."""
+
+    delivered: timedelta = timedelta(hours=24)
+    dead_letters: timedelta = timedelta(days=30)
+    backlog: timedelta = timedelta(days=7)
+
+
+async def purge(database: Database, retention: Retention, now: datetime) -> int:
+    """Delete what is past its retention, expire what waited too long; return how many deliveries went."""
+    await database.write(lambda sql: sql.execute(_old_fingerprints(now)))
+    await database.write(_remember_last_id)
+    kept_long = [each.value for each in (*DEAD_LETTERS, Outcome.FILTERED)]
+    purged = 0
+    for outcomes, age in (
+        ([Outcome.DELIVERED.value], retention.delivered),
+        (kept_long, retention.dead_letters),
+    ):
+        query = sa.select(delivery.c.id).where(
+            delivery.c.settled_at < to_micros(now - age), delivery.c.outcome.in_(outcomes)
+        )
+        purged += await _in_slices(database, query, _delete_deliveries)
+    overdue = sa.select(delivery.c.id).where(
+        sa.text("outcome = 'QUEUED'"), delivery.c.received_at < to_micros(now - retention.backlog)
+    )
+    await _in_slices(database, overdue, lambda sql, ids: _expire(sql, ids, now))
+    await database.write(_delete_unused_revisions)
+    await database.write(lambda sql: sql.exec_driver_sql("PRAGMA incremental_vacuum(2000)"))
+    return purged
+
+
+async def _in_slices(
+    database: Database, query: sa.Select[Any], change: Callable[[Sql, list[int]], None]
+) -> int:
+    """Change what the query finds, slice by slice; the ids are found by a reader, not by the writer."""
+    changed = 0
+    while True:
+        ids = await database.read(lambda sql: list(sql.scalars(query.limit(_SLICE))))
+        if not ids:
+            return changed
+        await database.write(lambda sql, ids=ids: change(sql, ids))  # type: ignore[misc]
+        changed += len(ids)
+
+
+def _delete_deliveries(sql: Sql, ids: list[int]) -> None:
+    messages = sql.scalars(sa.select(delivery.c.message_id).where(delivery.c.id.in_(ids))).all()
+    sql.execute(sa.delete(attempt).where(attempt.c.delivery_id.in_(ids)))
+    sql.execute(sa.delete(delivery).where(delivery.c.id.in_(ids)))
+    still_used = sa.exists().where(delivery.c.message_id == message.c.id)
+    sql.execute(sa.delete(message).where(message.c.id.in_(messages), ~still_used))
+
+
+def _expire(sql: Sql, ids: list[int], now: datetime) -> None:
+    sql.execute(
+        sa.update(delivery)
+        .where(delivery.c.id.in_(ids), sa.text("outcome = 'QUEUED'"))
+        .values(
+            outcome=Outcome.EXPIRED.value, reason="past the backlog's retention", settled_at=to_micros(now)
+        )
+    )
+
+
+def _remember_last_id(sql: Sql) -> None:
+    """Keep the highest id: the newest rows may be deleted, and no id is given twice."""
+    sql.execute(sa.delete(setting).where(setting.c.name == LAST_ID))
+    sql.execute(sa.insert(setting).values(name=LAST_ID, value=str(highest_id(sql))))
+
+
+def _delete_unused_revisions(sql: Sql) -> None:
+    """Delete revisions that no connection has and no delivery in the log can refer to."""
+    revision = connection_revision.c
+    in_use = sa.exists().where(connection.c.id == revision.connection_id)
+    in_log = sa.exists().where(delivery.c.connection_id == revision.connection_id)
+    sql.execute(sa.delete(connection_revision).where(~in_use, ~in_log))
+
+
+def _old_fingerprints(now: datetime) -> sa.Delete:
+    oldest = to_micros(now - DEDUPE_FOR) // (_HOUR // MICROSECOND)
+    return sa.delete(seen).where(seen.c.hour < oldest)

@@ -1,0 +1,112 @@
+"""After an unclean end: which messages may have been sent without a record, and their `unknown` attempts."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Sql
+
+from longwire.core.connection_state import Status
+from longwire.core.delivery import UNKNOWN_DETAIL, Attempt, Outcome, Settlement, Trigger, Waiting
+from longwire.storage.database import Database
+from longwire.storage.queue_sql import as_waiting, settle_batch, waiting_in_order
+from longwire.storage.schema import connection_revision, connection_state, setting
+from longwire.storage.schema import connection as connection_table
+
+_RUNNING = "running"
+_SENDING = (Status.OPENED.value, Status.CLOSING.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """A connection that may have had messages in flight."""
+
+    connection_id: int
+    revision: int
+    max_in_flight: int
+
+
+async def begin_run(database: Database, now: datetime) -> int | None:
+    """Note that a run has begun; return how many messages were marked as possibly sent, None after a clean end."""
+    return await database.write(lambda sql: _begin(sql, now))
+
+
+async def end_run(database: Database) -> None:
+    """Note that the run ended with nothing in flight."""
+    await database.write(lambda sql: sql.execute(sa.delete(setting).where(setting.c.name == _RUNNING)))
+
+
+def _begin(sql: Sql, now: datetime) -> int | None:
+    if sql.scalar(sa.select(setting.c.value).where(setting.c.name == _RUNNING)) is None:
+        sql.execute(sa.insert(setting).values(name=_RUNNING, value=now.isoformat()))
+        return None
+    marked = [
+        _mark(waiting, sender.revision, now)
+        for sender in _senders(sql)
+        for waiting in _possibly_sent(sql, sender, now)
+    ]
+    settle_batch(sql, marked)
+    return len(marked)
+
+
+def _senders(sql: Sql) -> Iterable[_Sender]:
+    """Return the connections that were open, with the widest window they may have had when the end came."""
+    revision, table = connection_revision.c, connection_table.c
+    query = (
+        sa.select(table.id, table.revision, revision.document)
+        .join(connection_state, connection_state.c.connection_id == table.id)
+        .join(connection_revision, revision.connection_id == table.id)
+        # An update lets the lane of the revision before end what it has in flight.
+        .where(connection_state.c.status.in_(_SENDING), revision.revision >= table.revision - 1)
+        .order_by(table.id)
+    )
+    widest: dict[int, _Sender] = {}
+    for row in sql.execute(query):
+        size: int = msgspec.json.decode(row.document)["configuration"]["maxInFlight"]
+        if row.id not in widest or widest[row.id].max_in_flight < size:
+            widest[row.id] = _Sender(row.id, row.revision, size)
+    return widest.values()
+
+
+def _possibly_sent(sql: Sql, sender: _Sender, now: datetime) -> Iterable[Waiting]:
+    """Return the first `max_in_flight` waiting deliveries of different devices; see core/window.
+
+    A device whose resend is not due yet has nothing in flight; one whose resend came due while Longwire was down
+    is marked too, but does not count.
+    """
+    devices: set[str] = set()
+    counted = 0
+    for row in sql.execute(waiting_in_order(sender.connection_id)):
+        waiting = as_waiting(row)
+        if waiting.order_key in devices:
+            continue
+        devices.add(waiting.order_key)
+        if waiting.not_before is None:
+            counted += 1
+        if waiting.not_before is None or waiting.not_before <= now:
+            yield waiting
+        if counted == sender.max_in_flight:
+            return
+
+
+def _mark(waiting: Waiting, revision: int, now: datetime) -> Settlement:
+    attempt = Attempt(
+        number=waiting.attempt_count + 1,
+        at=now,
+        trigger=Trigger.UNKNOWN,
+        duration=timedelta(0),
+        revision=revision,
+        cause=Trigger.UNKNOWN.value,
+        detail=UNKNOWN_DETAIL,
+    )
+    return Settlement(
+        waiting.delivery_id,
+        (attempt,),
+        Outcome.QUEUED,
+        UNKNOWN_DETAIL,
+        now,
+        waiting.resends,
+        waiting.not_before,
+    )

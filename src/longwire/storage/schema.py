@@ -1,0 +1,172 @@
+"""The tables. Times are integers, microseconds since 1970 UTC; ids of messages and deliveries are given by the writer."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+
+# SQLite knows a rowid only by the type INTEGER; elsewhere ids are 64 bits.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),
+    comment="facts about this store: its id, the run marker, the proof of the secret key",
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("key_hash", LargeBinary, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+network_server = Table(
+    "network_server",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+device = Table(
+    "device",
+    metadata,
+    Column("dev_eui", String, primary_key=True),
+    Column("network_server_id", String, nullable=False, index=True),
+    Column("created_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+connection = Table(
+    "connection",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("downlink_uuid", Text, nullable=False, comment="sealed: it alone authorizes downlinks"),
+    Column("downlink_uuid_hash", LargeBinary, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+connection_revision = Table(
+    "connection_revision",
+    metadata,
+    Column("connection_id", Id, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column(
+        "document", Text, nullable=False, comment="JSON, secrets sealed; kept for the attempts made with it"
+    ),
+    sqlite_with_rowid=False,
+)
+
+connection_state = Table(
+    "connection_state",
+    metadata,
+    Column("connection_id", Id, primary_key=True),
+    Column("status", String, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("startup_time", BigInteger, comment="when it was opened last"),
+    Column("down_since", BigInteger),
+    Column("planned", BigInteger, comment="microseconds from down_since to the planned try"),
+    Column("retry_at", BigInteger),
+)
+
+flow = Table(
+    "flow",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("definition", String, nullable=False, unique=True, comment="what makes two flows the same"),
+    Column("document", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("network_server_id", String, nullable=False),
+    Column("root", String, nullable=False),
+    Column("dev_eui", String),
+    Column("f_cnt", BigInteger),
+    Column("received_at", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("message_id", Id, nullable=False),
+    Column("connection_id", Id, comment="none: no route"),
+    Column("order_key", String, nullable=False),
+    Column("position", Id, nullable=False, comment="the place in the connection's queue"),
+    Column("received_at", BigInteger, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempt_count", Integer, nullable=False),
+    Column("resends", Integer, nullable=False),
+    Column("last_status", Integer),
+    Column("last_cause", String),
+    Column("not_before", BigInteger, comment="when the resend is due"),
+    Column("settled_at", BigInteger),
+    Index("delivery_by_connection", "connection_id", "id"),
+    Index("delivery_by_message", "message_id"),
+    Index("delivery_settled", "settled_at", sqlite_where=text("settled_at IS NOT NULL")),
+    Index("delivery_waiting", "connection_id", "position", sqlite_where=text("outcome = 'QUEUED'")),
+    Index(
+        "delivery_waiting_by_device",
+        "connection_id",
+        "order_key",
+        "position",
+        sqlite_where=text("outcome = 'QUEUED'"),
+    ),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("delivery_id", Id, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("trigger", String, nullable=False),
+    Column("duration", BigInteger, nullable=False, comment="microseconds"),
+    Column("revision", Integer, nullable=False),
+    Column("status", Integer),
+    Column("cause", String),
+    Column("detail", Text),
+    Column("remote_address", String),
+    Column("response_headers", Text),
+    Column("response_body", LargeBinary),
+    Column("truncated", Boolean),
+    sqlite_with_rowid=False,
+)
+
+seen = Table(
+    "seen",
+    metadata,
+    Column("hour", Integer, primary_key=True),
+    Column("fingerprint", LargeBinary, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+    comment="messages of the last hours, in buckets, to recognise repeats",
+)

@@ -1,0 +1,81 @@
+"""What every route of the API shares: bodies, ids, and the routes that are refused by name until they are built."""
+
+from typing import Any
+
+from litestar import Request, Response, route
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import Method
+
+from longwire.core.errors import NotFound, RouteNotAvailableYet
+from longwire.web.body import parse_json_body
+
+BASE = "/iot-flow/v1"
+
+_LONGEST_ID = 18
+
+# Routes of the specification that later versions build, without those that have a handler.
+_PLANNED: dict[str, tuple[Method, ...]] = {
+    "/swagger-ui.html": ("GET",),
+    "/oauth/token": ("POST",),
+    "/oauth/tokenSwagger": ("POST",),
+    "/connectors": ("GET",),
+    "/connectors/{_id:str}": ("GET",),
+    "/connections": ("PUT", "DELETE"),
+    "/connections/metrics": ("GET",),
+    "/connections/preview": ("POST",),
+    "/connections/{_id:str}": ("PATCH",),
+    "/connections/{_id:str}/restart": ("POST",),
+    "/connections/{_id:str}/metrics": ("GET",),
+    "/connections/{_id:str}/test": ("POST",),
+    "/flows/{_id:str}": ("PUT", "PATCH"),
+    "/networkServers/{_id:str}": ("PUT", "PATCH"),
+    "/devices": ("GET", "POST"),
+    "/devices/{_id:str}": ("GET", "PUT", "PATCH", "DELETE"),
+    "/apiKeys": ("GET", "POST"),
+    "/apiKeys/{_id:str}": ("DELETE",),
+    "/events": ("GET",),
+    "/deliveries": ("GET",),
+    "/deliveries/{_id:str}/replay": ("POST",),
+    "/replays": ("POST",),
+    "/replays/{_id:str}": ("GET", "DELETE"),
+    "/downlinks": ("GET",),
+    "/audit": ("GET",),
+    "/drivers": ("GET", "POST"),
+    "/drivers/providers": ("GET",),
+    "/drivers/manufacturers": ("GET",),
+    "/drivers/{_id:str}": ("GET", "PATCH", "DELETE"),
+    "/drivers/validate/code": ("POST",),
+    "/decode": ("POST",),
+    "/decode/batch": ("POST",),
+    "/decode/code": ("POST",),
+    "/encode": ("POST",),
+    "/encode/code": ("POST",),
+    "/processor/execute": ("POST",),
+}
+
+
+async def document_of(request: Request[Any, Any, Any]) -> Any:
+    """Return the JSON document of a request's body; raises UnsupportedMediaType, InvalidInput or TooLarge."""
+    return parse_json_body(request.headers.get("content-type", ""), await request.body())
+
+
+def resource_id(text: str, kind: str) -> int:
+    """Return the number in a path; raises NotFound for what cannot be an id."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ID):
+        raise NotFound(f"there is no such {kind}")
+    return int(text)
+
+
+def planned_routes() -> list[HTTPRouteHandler]:
+    """Return a handler for every route of the specification that is not built yet: 501, by name."""
+    return [_planned(path, methods) for path, methods in _PLANNED.items()]
+
+
+def _planned(path: str, methods: tuple[Method, ...]) -> HTTPRouteHandler:
+    shown = path.replace("{_id:str}", "{id}")
+
+    @route(path, http_method=list(methods), name=f"planned {path}", status_code=501)
+    async def refuse(request: Request[Any, Any, Any]) -> Response[Any]:
+        raise RouteNotAvailableYet(f"{request.method} {shown}")
+
+    return refuse

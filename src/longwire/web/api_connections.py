@@ -1,0 +1,88 @@
+"""`/connections`: create, read, replace, delete (specification, sections 2 and 3)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Request, Response, delete, get, post, put
+from litestar.handlers import HTTPRouteHandler
+
+from longwire.core.configuration import Connection, parse_connection
+from longwire.core.errors import InvalidInput, NotFound
+from longwire.core.http import Endpoint
+from longwire.storage.activity import Activity
+from longwire.storage.configurations import Configurations
+from longwire.storage.flows import Flows
+from longwire.web.api import document_of, resource_id
+from longwire.web.shapes import connection_shape
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsApi:
+    """What the routes of `/connections` work with.
+
+    `refuses` says why a destination may not be dialled, or None; `base_url` is how others reach this server.
+    """
+
+    configurations: Configurations
+    flows: Flows
+    activity: Activity
+    refuses: Callable[[Endpoint], Awaitable[str | None]]
+    base_url: str
+
+    def routes(self) -> list[HTTPRouteHandler]:
+        """Return the route handlers."""
+
+        @get("/connections")
+        async def list_connections() -> Response[Any]:
+            return Response(await self._shapes(None))
+
+        @post("/connections")
+        async def create_connection(request: Request[Any, Any, Any]) -> Response[Any]:
+            connection = parse_connection(await document_of(request))
+            await self._check_destination(connection)
+            connection_id = await self.configurations.create(connection)
+            location = f"{request.url.path.rstrip('/')}/{connection_id}"
+            return Response(await self._shape(connection_id), status_code=201, headers={"Location": location})
+
+        @get("/connections/{connection_id:str}")
+        async def get_connection(connection_id: str) -> Response[Any]:
+            return Response(await self._shape(resource_id(connection_id, "connection")))
+
+        @put("/connections/{connection_id:str}")
+        async def replace_connection(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:
+            number = resource_id(connection_id, "connection")
+            body = await document_of(request)
+            await self.configurations.replace(number, body, self._check_destination)
+            return Response(await self._shape(number))
+
+        @delete("/connections/{connection_id:str}")
+        async def delete_connection(request: Request[Any, Any, Any], connection_id: str) -> None:
+            keep = _keeps_backlog(request)
+            await self.configurations.delete(resource_id(connection_id, "connection"), keep_backlog=keep)
+            await self.flows.load()
+
+        return [list_connections, create_connection, get_connection, replace_connection, delete_connection]
+
+    async def _shape(self, connection_id: int) -> dict[str, Any]:
+        shapes = await self._shapes([connection_id])
+        if not shapes:
+            raise NotFound("there is no such connection")
+        return shapes[0]
+
+    async def _shapes(self, connection_ids: list[int] | None) -> list[dict[str, Any]]:
+        listed = await self.configurations.list(connection_ids)
+        lags = await self.activity.count_waiting(connection_ids)
+        return [connection_shape(each, self.base_url, lags.get(each.id, 0)) for each in listed]
+
+    async def _check_destination(self, connection: Connection) -> None:
+        reason = await self.refuses(connection.configuration.destination.endpoint)
+        if reason is not None:
+            raise InvalidInput("configuration.destinationURL", reason)
+
+
+def _keeps_backlog(request: Request[Any, Any, Any]) -> bool:
+    asked = request.query_params.get("backlog", "discard")
+    if asked not in {"discard", "keep"}:
+        raise InvalidInput("backlog", f"expected keep or discard, got {asked[:40]!r}")
+    return asked == "keep"

@@ -1,0 +1,73 @@
+"""`/connections/{id}/deliveries` and `/deliveries/{id}`: what happened to every message (specification, section 14)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+
+from longwire.core.configuration import Connection
+from longwire.core.errors import NotAvailableYet
+from longwire.storage.activity import Activity, DeliveryRecord
+from longwire.storage.configurations import Configurations
+from longwire.web.api import resource_id
+from longwire.web.paging import page_headers, parse_page
+from longwire.web.shapes import attempt_shape, delivery_shape, request_shape
+
+_LATER_FILTERS = ("devEUI", "outcome", "status", "startTime", "endTime", "q")
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveriesApi:
+    """What the routes of the delivery log work with; `webhook_id` gives the id a delivery is sent with."""
+
+    activity: Activity
+    configurations: Configurations
+    webhook_id: Callable[[int], str]
+
+    def routes(self) -> list[HTTPRouteHandler]:
+        """Return the route handlers."""
+
+        @get("/connections/{connection_id:str}/deliveries")
+        async def list_deliveries(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:
+            _refuse_filters(request.query_params)
+            page = parse_page(request.query_params)
+            number = resource_id(connection_id, "connection")
+            total, records = await self.activity.list(number, page)
+            if total == 0:
+                # A deleted connection's log stays readable; of one that never was there is none.
+                await self.configurations.load(number)
+            shapes = [delivery_shape(each.row, self.webhook_id(each.row.id)) for each in records]
+            return Response(shapes, headers=page_headers(request.url.path, page, total))
+
+        @get("/deliveries/{delivery_id:str}")
+        async def get_delivery(delivery_id: str) -> Response[Any]:
+            record = await self.activity.get(resource_id(delivery_id, "delivery"))
+            return Response(await self._whole(record))
+
+        return [list_deliveries, get_delivery]
+
+    async def _whole(self, record: DeliveryRecord) -> dict[str, Any]:
+        row = record.row
+        webhook_id = self.webhook_id(row.id)
+        used = {number: await self._revision(row.connection_id, number) for number in record.revisions}
+        attempts = [
+            attempt_shape(each, request_shape(used[each.revision], each, row.body, webhook_id))
+            for each in record.attempts
+        ]
+        return {
+            **delivery_shape(row, webhook_id),
+            "message": msgspec.Raw(row.body),
+            "attempts": attempts,
+        }
+
+    async def _revision(self, connection_id: int, number: int) -> Connection | None:
+        return await self.configurations.load_revision(connection_id, number)
+
+
+def _refuse_filters(query: Mapping[str, str]) -> None:
+    for name in _LATER_FILTERS:
+        if name in query:
+            raise NotAvailableYet(f"filter {name}")

@@ -1,0 +1,53 @@
+"""Lists in pages: `page`, `perPage`, and the headers that lead through them (specification, section 2)."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from longwire.core.errors import InvalidInput
+from longwire.storage.activity import Page
+
+T = TypeVar("T")
+
+DEFAULT_SIZE = 100
+MAX_SIZE = 5000
+_LARGEST = 10**9
+
+
+def parse_page(query: Mapping[str, str]) -> Page:
+    """Return the page asked for; raises InvalidInput."""
+    return Page(_number(query, "page", 1, _LARGEST), _number(query, "perPage", DEFAULT_SIZE, MAX_SIZE))
+
+
+def _number(query: Mapping[str, str], name: str, default: int, high: int) -> int:
+    text = query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10 and 1 <= int(text) <= high):  # noqa: PLR2004
+        raise InvalidInput(name, f"expected 1..{high}, got {text[:40]!r}")
+    return int(text)
+
+
+def page_headers(path: str, page: Page, total: int) -> dict[str, str]:
+    """Return the headers of one page of a list at `path`."""
+    last = max(1, -(-total // page.size))
+    neighbours = {"prev": page.number - 1 or None, "next": page.number + 1 if page.number < last else None}
+    links = {"first": 1, "last": last, **neighbours}
+    return {
+        "X-Total": str(total),
+        "X-Total-Pages": str(last),
+        "X-Per-Page": str(page.size),
+        "X-Page": str(page.number),
+        "X-Next-Page": str(neighbours["next"] or ""),
+        "X-Prev-Page": str(neighbours["prev"] or ""),
+        "Link": ", ".join(
+            f'<{path}?page={number}&perPage={page.size}>; rel="{rel}"'
+            for rel, number in links.items()
+            if number
+        ),
+    }
+
+
+def page_of(items: Sequence[T], page: Page) -> list[T]:
+    """Return the part of a list that the page holds."""
+    begin = (page.number - 1) * page.size
+    return list(items[begin : begin + page.size])

@@ -1,0 +1,184 @@
+"""The front of everything that listens: one bare ASGI app that limits, identifies and routes each request.
+
+Ingest and health are answered here; the API goes on to Litestar with its body already read and bounded.
+"""
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import Receive, Scope, Send
+
+from longwire.core.errors import (
+    LongwireError,
+    NotFound,
+    RouteNotAvailableYet,
+    StorageUnavailable,
+    Unauthorized,
+)
+from longwire.sources.ingest_request import IngestRequest
+from longwire.storage.accounts import Accounts
+from longwire.web.api import BASE
+from longwire.web.body import ClientGone, read_body
+from longwire.web.errors import JSON, MethodNotAllowed, error_body, error_headers, internal_error, status_of
+from longwire.web.ingest import Ingest
+
+_INGEST = re.compile(r"/ingest/([^/]+)(/.*)?")
+_DOWNLINKS = "/iot-flow/downlinkMessages/"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response without a framework."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", JSON),)
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """The ASGI application; `is_ready` says whether the store can take messages now."""
+
+    ingest: Ingest
+    accounts: Accounts
+    api: Litestar
+    is_ready: Callable[[], Awaitable[bool]]
+    now: Callable[[], datetime]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever it is, in the API's shape."""
+        correlation_id = secrets.token_hex(8)
+        scope["state"] = {"correlation_id": correlation_id}
+        try:
+            answer = await self._answer(scope, receive, _with_correlation(send, correlation_id))
+        except ClientGone:
+            return
+        except LongwireError as error:
+            answer = _refusal(error, correlation_id)
+        except Exception:  # noqa: BLE001 - the HTTP door: a bug becomes a 500 with a correlation id
+            answer = _refusal(internal_error(correlation_id), correlation_id)
+        if answer is not None:
+            await _send_answer(_with_correlation(send, correlation_id), answer)
+
+    async def _answer(self, scope: Any, receive: Receive, send: Send) -> Answer | None:
+        """Return the answer, or None when Litestar has given it."""
+        path: str = scope["path"]
+        if match := _INGEST.fullmatch(path):
+            return await self._accept(match[1], scope, receive)
+        if path in {"/healthz", "/readyz"}:
+            return await self._health(path)
+        if path.startswith(_DOWNLINKS):
+            raise RouteNotAvailableYet("downlinks; the address will work from a later version on")
+        if path.startswith(BASE + "/"):
+            await self._call_api(scope, receive, send)
+            return None
+        raise NotFound("there is nothing at this path")
+
+    async def _accept(self, network_server_id: str, scope: Any, receive: Receive) -> Answer:
+        if scope["method"] != "POST":
+            raise MethodNotAllowed(f"{scope['method']} is not possible here; POST uplinks")
+        headers = dict(scope["headers"])
+        request = IngestRequest(
+            network_server_id,
+            scope["query_string"].decode("latin-1"),
+            headers.get(b"content-type", b"").decode("latin-1"),
+            await read_body(headers, receive),
+            self.now(),
+        )
+        await self.ingest.accept(request)
+        return Answer(200, b"{}")
+
+    async def _health(self, path: str) -> Answer:
+        if path == "/readyz" and not await self.is_ready():
+            raise StorageUnavailable("not ready: the store cannot take messages now")
+        return Answer(200, msgspec.json.encode({"status": "ok" if path == "/healthz" else "ready"}))
+
+    async def _call_api(self, scope: Any, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        scope["state"]["identity"] = self.accounts.identify(_bearer(headers.get(b"authorization", b"")))
+        body = await read_body(headers, receive)
+        await self.api(scope, _replay(body, receive), send)
+
+
+def make_api(routes: list[HTTPRouteHandler]) -> Litestar:
+    """Return the API with its routes below `/iot-flow/v1`, every error in its shape."""
+    return Litestar(
+        path=BASE,
+        route_handlers=routes,
+        openapi_config=None,
+        logging_config=None,
+        exception_handlers={LongwireError: _on_error, HTTPException: _on_framework_error, Exception: _on_bug},
+    )
+
+
+def _on_error(request: Request[Any, Any, Any], error: LongwireError) -> Response[bytes]:
+    headers = {name.decode(): value.decode() for name, value in error_headers(error)}
+    return Response(
+        error_body(error, request.scope["state"]["correlation_id"]),
+        status_code=status_of(error),
+        headers=headers,
+        media_type="application/json",
+    )
+
+
+def _on_framework_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Put into our shape what Litestar refuses before a handler is called."""
+    match error.status_code:
+        case 404:
+            return _on_error(request, NotFound("there is nothing at this path"))
+        case 405:
+            allow = (error.headers or {}).get("Allow", "another method")
+            return _on_error(request, MethodNotAllowed(f"{request.method} is not possible here; {allow} is"))
+        case _:
+            return _on_bug(request, error)
+
+
+def _on_bug(request: Request[Any, Any, Any], _error: Exception) -> Response[bytes]:
+    return _on_error(request, internal_error(request.scope["state"]["correlation_id"]))
+
+
+def _bearer(authorization: bytes) -> str:
+    scheme, _, key = authorization.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Unauthorized("a key is needed; send Authorization: Bearer <key>")
+    return key.strip()
+
+
+def _refusal(error: LongwireError, correlation_id: str) -> Answer:
+    return Answer(status_of(error), error_body(error, correlation_id), tuple(error_headers(error)))
+
+
+def _with_correlation(send: Send, correlation_id: str) -> Send:
+    async def send_with_id(event: Any) -> None:
+        if event["type"] == "http.response.start":
+            event["headers"] = [*event["headers"], (b"x-correlation-id", correlation_id.encode())]
+        await send(event)
+
+    return send_with_id
+
+
+async def _send_answer(send: Any, answer: Answer) -> None:
+    length = (b"content-length", b"%d" % len(answer.body))
+    headers = [*answer.headers, length]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives the body once more, then what really comes (the end of the connection)."""
+    pending = [body]
+
+    async def receive_again() -> Any:
+        if pending:
+            return {"type": "http.request", "body": pending.pop(), "more_body": False}
+        return await receive()
+
+    return receive_again

@@ -1,0 +1,133 @@
+"""How resources look in the API: the members of specification, sections 3, 14 and 18."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.engine import Row
+
+from longwire.core.configuration import MASK, Connection, is_secret_header
+from longwire.core.connection_state import Status
+from longwire.core.delivery import Trigger
+from longwire.core.fields import without_none
+from longwire.core.network_server import mask, to_document
+from longwire.core.request import CannotRender, Sending, Target, build_request
+from longwire.storage.configurations import Listed
+from longwire.storage.micros import from_micros
+from longwire.storage.network_servers import StoredNetworkServer
+
+_NOTHING_SENT: Mapping[str, Any] = {"url": None, "requestHeaders": None}
+
+
+def iso(moment: datetime | None) -> str | None:
+    """Return a time as ISO 8601 in UTC with milliseconds."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso_micros(micros: int | None) -> str | None:
+    """Return a stored time as ISO 8601 in UTC with milliseconds."""
+    return iso(from_micros(micros))
+
+
+def connection_shape(listed: Listed, base_url: str, lag: int) -> dict[str, Any]:
+    """Return a connection as GET shows it; a connection that has not run yet is about to."""
+    not_run = Status.OPENING if listed.active else Status.DEACTIVATED
+    return without_none(
+        {
+            "id": str(listed.id),
+            **listed.document,
+            "state": listed.state["status"] or not_run.value,
+            "stateReason": listed.state["reason"] or None,
+            "stateSince": iso_micros(listed.state["since"]) or iso(listed.created_at),
+            "startupTime": iso_micros(listed.state["startup_time"]),
+            "nextReconnectTime": iso_micros(listed.state["retry_at"]),
+            "lag": lag,
+            "downlinkUrl": f"{base_url}/iot-flow/downlinkMessages/{listed.downlink_uuid}",
+            "updatedAt": iso(listed.updated_at),
+        }
+    )
+
+
+def network_server_shape(stored: StoredNetworkServer, base_url: str) -> dict[str, Any]:
+    """Return a network server as GET shows it."""
+    return {
+        "id": stored.id,
+        **mask(to_document(stored.server)),
+        "uplinkUrl": f"{base_url}/ingest/{stored.id}",
+        "createdAt": iso(stored.created_at),
+    }
+
+
+def flow_shape(flow_id: int, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a flow as GET shows it."""
+    return {"id": str(flow_id), **document}
+
+
+def delivery_shape(row: Row[Any], webhook_id: str) -> dict[str, Any]:
+    """Return a delivery as lists show it."""
+    return {
+        "id": str(row.id),
+        "messageId": webhook_id,
+        "connectionId": None if row.connection_id is None else str(row.connection_id),
+        "devEUI": row.dev_eui,
+        "kind": row.root,
+        "fCnt": row.f_cnt,
+        "receivedAt": iso_micros(row.received_at),
+        "outcome": row.outcome,
+        "reason": row.reason or None,
+        "attemptCount": row.attempt_count,
+        "lastStatus": row.last_status,
+        "lastCause": row.last_cause,
+        "settledAt": iso_micros(row.settled_at),
+        "nextAttemptAt": iso_micros(row.not_before),
+        "test": False,
+    }
+
+
+def attempt_shape(row: Row[Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an attempt; `request` is the url and the headers, rendered again from the configuration it used."""
+    return {
+        "number": row.number,
+        "at": iso_micros(row.at),
+        "trigger": row.trigger,
+        "durationMs": row.duration / 1000,
+        "status": row.status,
+        "cause": row.cause,
+        "detail": row.detail,
+        "remoteAddress": row.remote_address,
+        **request,
+        "responseHeaders": _joined(json.loads(row.response_headers)) if row.response_headers else None,
+        "responseBody": None if row.response_body is None else row.response_body.decode(errors="replace"),
+        "truncated": bool(row.truncated),
+    }
+
+
+def request_shape(
+    connection: Connection | None, row: Row[Any], body: bytes, webhook_id: str
+) -> Mapping[str, Any]:
+    """Return `url` and `requestHeaders` of an attempt as they were sent, secrets masked; null where nothing was."""
+    if connection is None or row.trigger == Trigger.UNKNOWN.value:
+        return _NOTHING_SENT
+    target = Target(connection.configuration, downlink_url="")
+    request = build_request(target, body, Sending(webhook_id, row.number, from_micros(row.at)))
+    if isinstance(request, CannotRender):
+        return _NOTHING_SENT
+    endpoint = request.endpoint
+    headers = {
+        name: MASK if is_secret_header(name) else value.decode(errors="replace")
+        for name, value in request.headers
+    }
+    return {
+        "url": f"{endpoint.scheme}://{endpoint.authority}{request.target}",
+        "requestHeaders": headers,
+    }
+
+
+def _joined(headers: list[tuple[str, str]]) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined

@@ -1,0 +1,79 @@
+"""The shared server of the tests that do not disturb each other, and its output beside a failure."""
+
+import itertools
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e.api_client import Api
+from tests.e2e.longwire_process import Longwire, Settings, started
+from tests.e2e.name_server import NameServer
+from tests.e2e.sink import Sink
+
+LOG_TAIL = 6000
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        for longwire in started:
+            report.sections.append((f"output of longwire on port {longwire.port}", longwire.said[-LOG_TAIL:]))
+    return report
+
+
+@pytest.fixture(scope="session")
+def name_server() -> Iterator[NameServer]:
+    with NameServer({"localhost": ["127.0.0.1"]}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, name_server: NameServer) -> Iterator[Longwire]:
+    """One Longwire for all tests that only look at what they made themselves."""
+    settings = {"LONGWIRE_RESOLVER": name_server.address}
+    with Longwire(tmp_path_factory.mktemp("shared"), settings).start() as longwire:
+        yield longwire
+
+
+@pytest.fixture
+def api(shared: Longwire) -> Api:
+    return shared.api
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    with Sink() as opened:
+        yield opened
+    assert opened.problems == []
+
+
+@pytest.fixture
+def longwire(tmp_path: Path) -> Iterator[Callable[..., Longwire]]:
+    """Give a maker of Longwires that live only in this test, not yet started."""
+    made: list[Longwire] = []
+    numbers = itertools.count()
+
+    def make(settings: Settings | None = None, *, folder: Path | None = None) -> Longwire:
+        where = folder or tmp_path / f"longwire-{next(numbers)}"
+        where.mkdir(exist_ok=True)
+        made.append(Longwire(where, settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.__exit__()
+
+
+_serials = itertools.count(1)
+
+
+@pytest.fixture
+def dev_eui() -> str:
+    """Give a DevEUI that no other test uses."""
+    return f"0059AC{next(_serials):010X}"
+
+
+@pytest.fixture
+def dev_euis() -> list[str]:
+    return [f"0059AC{next(_serials):010X}" for _ in range(3)]
