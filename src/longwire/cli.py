@@ -1,6 +1,5 @@
 """The command line: serve, demo, simulate, receiver."""
 
-import asyncio
 import sys
 from collections.abc import Coroutine
 from pathlib import Path

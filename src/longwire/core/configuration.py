@@ -22,7 +22,18 @@ _NOWHERE = Destination("", Endpoint("http", "", 80), Pattern("", ()))
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SECRET_WORDS = ("authorization", "cookie", "key", "token", "secret", "password", "signature")
 _OURS_OR_FRAMING = frozenset(
-    "host content-length transfer-encoding connection keep-alive te trailer upgrade expect content-encoding".split()
+    {
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "upgrade",
+        "expect",
+        "content-encoding",
+    }
 )
 _REFUSED_PREFIXES = ("proxy-", "webhook-", "longwire-")
 

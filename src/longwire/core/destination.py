@@ -1,4 +1,4 @@
-"""The destination URL: a fixed origin, and a path and query that may hold patterns (specification, sections 3 and 7)."""
+"""The destination URL: a fixed origin, a path and query that may hold patterns (specification, sections 3, 7)."""
 
 import re
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def _target(url: str, start: int, field: str) -> Pattern:
         Literal(quote(part.text, safe=_LEGAL_IN_TARGET)) if isinstance(part, Literal) else part
         for part in compiled.parts
     )
-    if not url[start : start + 1] == "/":
+    if url[start : start + 1] != "/":
         parts = (Literal("/"), *parts)
     return Pattern(compiled.source, parts)
 

@@ -4,6 +4,7 @@ A pattern is compiled once, when it is saved, into literal parts and placeholder
 alternatives, the first that yields a value wins. `{{` and `}}` are literal braces.
 """
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -138,8 +139,7 @@ def _placeholder(source: str, start: int, end: int, field: str) -> Placeholder:
     bounds += [at for at in _outside_quotes_and_brackets(source[:end], start, field) if source[at] == "|"]
     bounds.append(end)
     alternatives = tuple(
-        _alternative(source[left + 1 : right], left + 1, field)
-        for left, right in zip(bounds, bounds[1:], strict=False)
+        _alternative(source[left + 1 : right], left + 1, field) for left, right in itertools.pairwise(bounds)
     )
     return Placeholder(source[start:end], alternatives)
 
@@ -167,7 +167,7 @@ def _outside_quotes_and_brackets(source: str, start: int, field: str) -> list[in
 
 
 def _end_of_quoted(source: str, start: int, field: str) -> int:
-    """Return where the quoted text or regular expression that begins at `start` ends; `\\` escapes."""
+    """Return where the quoted text or regular expression that begins at `start` ends; a backslash escapes."""
     at = start + 1
     while at < len(source):
         if source[at] == "\\":

@@ -12,7 +12,7 @@ from itertools import islice
 from longwire.core.errors import InvalidInput
 from longwire.demo.chance import draw
 from longwire.demo.fleet import AS_ID, Device, Fleet, uplink_request
-from longwire.demo.pace import MAX_LATE, Pace, plan_pace, share_of, wait_before_repeat
+from longwire.demo.pace import Pace, plan_pace, put_off, share_of, wait_before_repeat
 from longwire.demo.post_client import PostClient, UnansweredError, parse_target
 
 _REQUEST_TIMEOUT = 408
@@ -136,7 +136,7 @@ class _Run:
             count_from(first), share_of(device.index, self.pace.devices, self.options.count)
         ):
             due = self.pace.due(device.index, counter)
-            delay = max(delay, self.now() - due - MAX_LATE)
+            delay = put_off(delay, due, self.now())
             await self._sleep_until(due + delay)
             await self._hand_over(device, counter)
 

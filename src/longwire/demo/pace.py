@@ -13,7 +13,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 """Where counters begin: the beginning of the simulated devices' life."""
 
 MAX_LATE = timedelta(seconds=30)
-"""What a device still catches up in a burst after an outage; by the rest its timetable is put off."""
+"""How much a device catches up in a burst after an outage; by the rest its timetable is put off."""
 
 _MAX_DOUBLINGS = 16
 
@@ -50,6 +50,11 @@ def plan_pace(devices: int, rate_per_second: float, now: datetime, first_counter
 def share_of(index: int, devices: int, count: int | None) -> int | None:
     """Return how many of `count` uplinks fall to this device; None is no end."""
     return None if count is None else count // devices + (index < count % devices)
+
+
+def put_off(delay: timedelta, due: datetime, now: datetime) -> timedelta:
+    """Return by how much a device's timetable is behind from now on: enough to be at most MAX_LATE late."""
+    return max(delay, now - due - MAX_LATE)
 
 
 def wait_before_repeat(failures: int, first: timedelta, longest: timedelta, chance: float) -> timedelta:

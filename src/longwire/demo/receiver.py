@@ -54,9 +54,8 @@ class ReceiverOptions:
 class Receiver:
     """The server; `async with`, or `start` and `stop`. `on_request` hears of a request before it is answered.
 
-    In mode `ok` the answer is written in the same step of the loop: what `on_request` schedules by
-    `call_soon` runs after the answer has been handed to the kernel. An error it raises is raised again by
-    `stop`.
+    The answer goes out after `on_request` has returned: what should happen before it belongs there, what should
+    happen after it is for a `call_later`. An error it raises closes that connection and is raised by `stop`.
     """
 
     def __init__(

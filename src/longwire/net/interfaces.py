@@ -1,5 +1,6 @@
 """The addresses of this machine."""
 
+import itertools
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -16,7 +17,7 @@ def local_addresses() -> tuple[IPv4Address | IPv6Address, ...]:
     lines = _IPV4.read_text().splitlines()
     ipv4 = {
         IPv4Address(address.split()[-1])
-        for address, kind in zip(lines, lines[1:], strict=False)
+        for address, kind in itertools.pairwise(lines)
         if "/32 host LOCAL" in kind
     }
     ipv6 = (

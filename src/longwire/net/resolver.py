@@ -17,7 +17,7 @@ _TRIES = 2
 _WHOLE_LOOKUP_S = 5.0
 
 
-class ResolutionFailed(Exception):  # noqa: N818 (a sentence, as the other errors of this project)
+class ResolutionFailed(Exception):
     """The name has no address, or nobody answered; `detail` is a sentence for the delivery log."""
 
     def __init__(self, detail: str) -> None:

@@ -13,7 +13,7 @@ _FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*([^\x00-\x
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 
 
-class NotHttp(Exception):  # noqa: N818 (a sentence, as the other errors of this project)
+class NotHttp(Exception):
     """What came is no head of HTTP/1.1; the text says what it is."""
 
 

@@ -25,7 +25,7 @@ from longwire.core.message import Message
 from longwire.core.window import ReadDevice, ReadPage
 from longwire.storage.database import Database
 from longwire.storage.micros import MICROSECOND, from_micros, to_micros
-from longwire.storage.schema import attempt, connection, delivery, device, message, seen, setting
+from longwire.storage.schema import connection, delivery, message, seen, setting
 
 DEDUPE_FOR = timedelta(hours=1)
 _HOUR = timedelta(hours=1) // MICROSECOND
@@ -34,7 +34,10 @@ LAST_ID = "last_id"
 NO_ROUTE = "no flow routes this device to a connection"
 CONNECTION_DELETED = "the connection was deleted"
 
-_INSERT_MESSAGE = "INSERT INTO message (id, network_server_id, root, dev_eui, f_cnt, received_at, body) VALUES (?,?,?,?,?,?,?)"
+_INSERT_MESSAGE = (
+    "INSERT INTO message (id, network_server_id, root, dev_eui, f_cnt, received_at, body)"
+    " VALUES (?,?,?,?,?,?,?)"
+)
 _INSERT_DELIVERY = (
     "INSERT INTO delivery (id, message_id, connection_id, order_key, position, received_at, outcome, reason,"
     " settled_at, attempt_count, resends) VALUES (?,?,?,?,?,?,?,?,?,0,0)"

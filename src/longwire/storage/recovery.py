@@ -1,6 +1,6 @@
 """After an unclean end: which messages may have been sent without a record, and their `unknown` attempts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,8 +12,8 @@ from longwire.core.connection_state import Status
 from longwire.core.delivery import UNKNOWN_DETAIL, Attempt, Outcome, Settlement, Trigger, Waiting
 from longwire.storage.database import Database
 from longwire.storage.queue_sql import as_waiting, settle_batch, waiting_in_order
-from longwire.storage.schema import connection_revision, connection_state, setting
 from longwire.storage.schema import connection as connection_table
+from longwire.storage.schema import connection_revision, connection_state, setting
 
 _RUNNING = "running"
 _SENDING = (Status.OPENED.value, Status.CLOSING.value)

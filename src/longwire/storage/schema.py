@@ -1,4 +1,4 @@
-"""The tables. Times are integers, microseconds since 1970 UTC; ids of messages and deliveries are given by the writer."""
+"""The tables. Times are microseconds since 1970 UTC; the writer gives messages and deliveries their ids."""
 
 from sqlalchemy import (
     BigInteger,

@@ -59,6 +59,12 @@ async def document_of(request: Request[Any, Any, Any]) -> Any:
     return parse_json_body(request.headers.get("content-type", ""), await request.body())
 
 
+def created(request: Request[Any, Any, Any], new_id: str, shape: Any) -> Response[Any]:
+    """Return 201 with the new resource and where it is."""
+    location = f"{request.url.path.rstrip('/')}/{new_id}"
+    return Response(shape, status_code=201, headers={"Location": location})
+
+
 def resource_id(text: str, kind: str) -> int:
     """Return the number in a path; raises NotFound for what cannot be an id."""
     if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ID):

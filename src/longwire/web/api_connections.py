@@ -13,7 +13,7 @@ from longwire.core.http import Endpoint
 from longwire.storage.activity import Activity
 from longwire.storage.configurations import Configurations
 from longwire.storage.flows import Flows
-from longwire.web.api import document_of, resource_id
+from longwire.web.api import created, document_of, resource_id
 from longwire.web.shapes import connection_shape
 
 
@@ -42,8 +42,7 @@ class ConnectionsApi:
             connection = parse_connection(await document_of(request))
             await self._check_destination(connection)
             connection_id = await self.configurations.create(connection)
-            location = f"{request.url.path.rstrip('/')}/{connection_id}"
-            return Response(await self._shape(connection_id), status_code=201, headers={"Location": location})
+            return created(request, str(connection_id), await self._shape(connection_id))
 
         @get("/connections/{connection_id:str}")
         async def get_connection(connection_id: str) -> Response[Any]:

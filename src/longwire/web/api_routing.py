@@ -11,7 +11,7 @@ from longwire.core.flow import parse_flow
 from longwire.core.network_server import parse_network_server
 from longwire.storage.flows import Flows
 from longwire.storage.network_servers import NetworkServers
-from longwire.web.api import document_of, resource_id
+from longwire.web.api import created, document_of, resource_id
 from longwire.web.paging import page_headers, page_of, parse_page
 from longwire.web.shapes import flow_shape, network_server_shape
 
@@ -36,8 +36,7 @@ class FlowsApi:
         async def create_flow(request: Request[Any, Any, Any]) -> Response[Any]:
             flow_id = await self.flows.create(parse_flow(await document_of(request)))
             shape = flow_shape(flow_id, await self.flows.get(flow_id))
-            location = f"{request.url.path.rstrip('/')}/{flow_id}"
-            return Response(shape, status_code=201, headers={"Location": location})
+            return created(request, str(flow_id), shape)
 
         @get("/flows/{flow_id:str}")
         async def get_flow(flow_id: str) -> Response[Any]:
@@ -71,9 +70,7 @@ class NetworkServersApi:
         @post("/networkServers")
         async def create_network_server(request: Request[Any, Any, Any]) -> Response[Any]:
             stored = await self.network_servers.create(parse_network_server(await document_of(request)))
-            location = f"{request.url.path.rstrip('/')}/{stored.id}"
-            shape = network_server_shape(stored, self.base_url)
-            return Response(shape, status_code=201, headers={"Location": location})
+            return created(request, stored.id, network_server_shape(stored, self.base_url))
 
         @get("/networkServers/{network_server_id:str}")
         async def get_network_server(network_server_id: str) -> Response[Any]:

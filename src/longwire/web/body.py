@@ -13,7 +13,7 @@ from longwire.web.errors import RequestTimeout
 BODY_TIMEOUT_S = 30.0
 
 
-class ClientGone(Exception):  # noqa: N818 - not an error of ours, and nobody is left to tell
+class ClientGone(Exception):
     """The client closed before its body was complete."""
 
 
