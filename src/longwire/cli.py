@@ -1,69 +1,201 @@
-"""The command line: serve, demo, simulate, receiver."""
+"""The command line: serve, demo, simulate, receiver. Exit codes: 0 done, 1 refused or failed, 2 misconfigured."""
 
+import asyncio
 import sys
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from longwire import __version__
 from longwire.core.errors import LongwireError, Misconfigured
 
+if TYPE_CHECKING:
+    from longwire.app import Running
+    from longwire.settings import Settings
+
+EXIT_FAILED = 1
 EXIT_MISCONFIGURED = 2
+DEMO_SENSORS = 20
+DEMO_RATE_PER_SECOND = 2.0
 
 cli = typer.Typer(
     help="LoRaWAN uplinks to HTTP: durable, ordered, observed.", no_args_is_help=True, add_completion=False
 )
 
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file with settings.")]
+
 
 def main() -> None:
-    """Run the command line; what the operator must change goes to standard error, exit code 2."""
+    """Run the command line; what must be changed goes to standard error."""
     try:
         cli()
-    except Misconfigured as error:
+    except LongwireError as error:
         print(f"longwire: {error}", file=sys.stderr)
-        sys.exit(EXIT_MISCONFIGURED)
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    import uvloop
-
-    try:
-        uvloop.run(work)
-    except* LongwireError as group:
-        raise group.exceptions[0] from None
+        sys.exit(EXIT_MISCONFIGURED if isinstance(error, Misconfigured) else EXIT_FAILED)
 
 
 @cli.command()
-def serve(
-    config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
-) -> None:
+def serve(config: ConfigFile = None) -> None:
     """Serve until SIGTERM or Ctrl-C. Settings: LONGWIRE_* in the environment (see the README)."""
-    from longwire import app, log
+    from longwire import app
+
+    _run(app.serve(_settings(config), _announce))
+
+
+@cli.command()
+def demo(config: ConfigFile = None) -> None:
+    """Serve, with 20 simulated sensors and a receiver that prints a line for each delivered uplink."""
+    from longwire import app
+
+    settings = _settings(config)
+    entries = [entry for entry in settings.allow_destinations.split(",") if entry.strip()]
+    # The receiver of the demo listens on this machine.
+    settings = replace(settings, allow_destinations=",".join({*entries, "loopback"}))
+    _run(app.serve(settings, _perform))
+
+
+@cli.command()
+def simulate(  # noqa: PLR0913, PLR0917 - each option of the command is an argument
+    url: Annotated[str, typer.Argument(help="The network server's uplinkUrl.")],
+    devices: Annotated[int, typer.Option(help="How many sensors.", min=1, max=100_000)] = 20,
+    rate: Annotated[float, typer.Option(help="Uplinks per second, of all sensors together.")] = 2.0,
+    count: Annotated[int | None, typer.Option(help="Stop after so many uplinks.", min=1)] = None,
+    key: Annotated[str | None, typer.Option(help="Sign with this tunnel key (asKey).")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same sensors.")] = 1,
+) -> None:
+    """Send uplinks as a ThingPark LRC would, in order per device, repeated until they are acknowledged."""
+    from longwire.demo.fleet import Fleet
+    from longwire.demo.fleet_run import FleetOptions
+
+    _run(_simulate(Fleet(seed, devices), url, FleetOptions(rate_per_second=rate, count=count, key=key)))
+
+
+@cli.command()
+def receiver(
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8081,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    mode: Annotated[str, typer.Option(help="ok, fail, hang, flap, slow or close.")] = "ok",
+    status: Annotated[int, typer.Option(help="What fail and flap answer.", min=200, max=599)] = 500,
+    *,
+    allow_remote: Annotated[bool, typer.Option(help="Listen on an address others reach.")] = False,
+) -> None:
+    """Receive requests as posthere.io does: a line for each here, a page at / ; can fail, hang or flap."""
+    from longwire.demo.behaviour import parse_behaviour
+    from longwire.demo.receiver import ReceiverOptions
+
+    behaviour = parse_behaviour(f'{{"mode":"{mode}","status":{status}}}'.encode())
+    _run(_receive(ReceiverOptions(host, port, allow_remote, behaviour=behaviour)))
+
+
+def _settings(config: Path | None) -> "Settings":
+    from longwire import log
     from longwire.settings import load_settings
 
     settings = load_settings(config)
     log.configure(settings.log_format)
-    _run(app.serve(settings, _announce))
+    return settings
 
 
-async def _announce(running: Any) -> None:
-    """Say where the server is; print an owner key that was just made, once."""
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end; an error of ours leaves its task groups as itself; Ctrl-C is a normal end."""
+    import uvloop
+
+    try:
+        uvloop.run(work)
+    except KeyboardInterrupt:
+        return
+    except BaseExceptionGroup as group:
+        ours, others = group.split(LongwireError)
+        if ours is None or others is not None:
+            raise
+        raise _first(ours) from None
+
+
+def _first(group: BaseExceptionGroup[LongwireError]) -> LongwireError:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+async def _announce(running: "Running") -> None:
+    """Say where the server is and what is worth knowing once; print an owner key that was just made."""
     settings, made = running.settings, running.store.new_owner_key
     print(f"Longwire {__version__} listens on {running.address}")
     if settings.public_url is None:
         print(f"LONGWIRE_PUBLIC_URL is not set: uplink and downlink addresses begin with {settings.base_url}")
     if not settings.allow_destinations:
         print(
-            "Only destinations on the public internet are allowed. For others set LONGWIRE_ALLOW_DESTINATIONS, "
-            "for example to 10.0.0.0/8, private or loopback."
+            "Only destinations on the public internet are allowed; "
+            "for others set LONGWIRE_ALLOW_DESTINATIONS, for example to 10.0.0.0/8, private or loopback."
         )
     if made:
         print(f"Owner key (shown once; also in {settings.data / 'owner.key'}): {made}")
     sys.stdout.flush()
 
 
-@cli.callback()
-def _root() -> None:
-    """Hold the commands together, also while there is only one."""
+async def _perform(running: "Running") -> None:
+    """Run the receiver and the fleet beside the server."""
+    from longwire.clock import SystemClock
+    from longwire.demo.fleet import Fleet
+    from longwire.demo.fleet_run import FleetOptions, run_fleet
+    from longwire.demo.receiver import Receiver, ReceiverOptions
+    from longwire.demo.show import describe
+    from longwire.demo.stage import Stage
+
+    now, store = SystemClock().now, running.store
+    options = ReceiverOptions(port=running.settings.port + 1)
+    async with Receiver(options, now, lambda got: print(describe(got), flush=True)) as bin_:
+        fleet = Fleet(seed=1, count=DEMO_SENSORS)
+        stage = Stage(store.configurations, store.flows, store.network_servers)
+        server = await stage.network_server()
+        await stage.flow(fleet, await stage.connection(bin_.url))
+        await _announce(running)
+        _tell_demo(running, bin_.url)
+        fleet_options = FleetOptions(rate_per_second=DEMO_RATE_PER_SECOND, key=server.server.as_key)
+        await run_fleet(
+            fleet, f"{running.address}/ingest/{server.id}", fleet_options, now, lambda _result: None
+        )
+
+
+def _tell_demo(running: "Running", receiver_url: str) -> None:
+    key_file = running.settings.data / "owner.key"
+    if running.store.new_owner_key is None and running.settings.owner_key is None and key_file.exists():
+        print(f"Owner key (from {key_file}): {key_file.read_text().strip()}")
+    print(f"{DEMO_SENSORS} simulated sensors send through Longwire to the receiver at {receiver_url} ;")
+    print(
+        "each line below is an uplink that arrived there. Ctrl-C ends it; the next run goes on.", flush=True
+    )
+
+
+async def _simulate(fleet: Any, url: str, options: Any) -> None:
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+    from longwire.clock import SystemClock
+    from longwire.demo.fleet_run import FleetCounts, run_fleet
+
+    counts = FleetCounts()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn())
+    with Progress(*columns) as progress:
+        bar = progress.add_task("uplinks", total=options.count)
+
+        def show(result: Any) -> None:
+            nonlocal counts
+            counts = counts.after(result)
+            words = f"{counts.refused} refused, {counts.repeated} repeated"
+            progress.update(bar, completed=counts.acknowledged, description=f"uplinks ({words})")
+
+        await run_fleet(fleet, url, options, SystemClock().now, show)
+    if counts.refused:
+        raise LongwireError(f"{counts.refused} uplinks were refused")
+
+
+async def _receive(options: Any) -> None:
+    from longwire.clock import SystemClock
+    from longwire.demo.receiver import Receiver
+    from longwire.demo.show import describe
+
+    async with Receiver(options, SystemClock().now, lambda got: print(describe(got), flush=True)) as bin_:
+        print(f"The receiver is at {bin_.url} ; open it in a browser, or POST anything to it.", flush=True)
+        await asyncio.Event().wait()

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 import pytest_asyncio
+from tests.demo.raw_client import ask, get, post, talk_to
 
 from longwire.core.errors import InvalidInput
 from longwire.demo.behaviour import Answer, Behaviour, Hangup, Mode, Silence, decide, parse_behaviour
 from longwire.demo.received import Received
 from longwire.demo.receiver import Receiver, ReceiverOptions
-from tests.demo.raw_client import ask, get, post, talk_to
 
 T0 = datetime(2026, 11, 24, 8, tzinfo=UTC)
 S = timedelta(seconds=1)

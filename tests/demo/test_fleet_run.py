@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.demo.ingest_server import Act, IngestServer
 
 from longwire.core.errors import InvalidInput
 from longwire.demo.fleet import Fleet
 from longwire.demo.fleet_run import FleetCounts, FleetOptions, Outcome, UplinkResult, judge, run_fleet
-from tests.demo.ingest_server import Act, IngestServer
 
 MS = timedelta(milliseconds=1)
 QUICK = FleetOptions(

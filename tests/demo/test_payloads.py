@@ -1,5 +1,7 @@
 """What the simulated sensors measure can be read by their makers' decoders and is plausible."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,7 +63,7 @@ def test_a_water_meter_never_counts_back(seed: int, index: int, counter: int) ->
 
 def test_a_temperature_drifts_and_does_not_jump() -> None:
     celsius = [number(measure_fridge(1, 0, counter), 1, 2, signed=True) / 10 for counter in range(400)]
-    steps = [abs(b - a) for a, b in zip(celsius, celsius[1:], strict=False)]
+    steps = [abs(b - a) for a, b in itertools.pairwise(celsius)]
     assert max(steps) < 0.8
     assert max(celsius) - min(celsius) > 1
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 import pytest_asyncio
+from tests.demo.raw_client import HOST, ask, get, post, talk_to
 
 from longwire.core.errors import Misconfigured
 from longwire.demo.received import Received, Shelf
 from longwire.demo.receiver import Receiver, ReceiverOptions
 from longwire.demo.request_parser import MAX_BODY_BYTES, MAX_HEAD_BYTES
-from tests.demo.raw_client import HOST, ask, get, post, talk_to
 
 T0 = datetime(2026, 11, 24, 8, tzinfo=UTC)
 
@@ -166,7 +166,7 @@ async def test_a_request_before_a_bad_one_is_still_answered(receiver: Receiver) 
 
 
 async def test_the_page_shows_requests_escaped_newest_first(receiver: Receiver) -> None:
-    await ask(receiver.url, post("/first", b"<script>alert(1)</script>", b"X-<b>: </pre><i>\r\n"))
+    await ask(receiver.url, post("/first", b"<script>alert(1)</script>", b"X-A: </pre><i>\r\n"))
     await ask(receiver.url, post("/second", b"\xff\x00" * 4000))
 
     reply = await ask(receiver.url, get("/"))
@@ -177,6 +177,7 @@ async def test_the_page_shows_requests_escaped_newest_first(receiver: Receiver) 
     assert "default-src 'none'" in reply.head
     assert "<script>" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "X-A: &lt;/pre&gt;&lt;i&gt;" in page
     assert page.index("/second") < page.index("/first")
     assert "and 3904 bytes more" in page
 

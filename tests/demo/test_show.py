@@ -54,7 +54,7 @@ def test_an_uplink_with_the_configured_headers() -> None:
         ),
         (b'{"temperature":21.5}', 'POST /in  20 bytes  {"temperature":21.5}'),
         (b"", "POST /in  0 bytes"),
-        (b"\x1b[2J\x07\xff\r\n\xe2\x80\xae!", "POST /in  11 bytes  [2J�  !"),
+        (b"\x1b[2J\x07\xff\r\n\xe2\x80\xae!", "POST /in  12 bytes  [2J�  !"),
         (
             b'{"DevEUI_uplink":{"DevEUI":"a\\u001b]0;x\\u0007\\u202e","FCntUp":[1],"FPort":null}}',
             "a]0;x                               FCnt …  port",

@@ -67,9 +67,11 @@ Script = Callable[[Peer], Awaitable[None]]
 class Destination:
     """A listening socket; `script` is run for each connection, which is closed when it returns."""
 
-    def __init__(self, script: Script, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, script: Script, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.peers: list[Peer] = []
-        self.port = 0
+        self.port = port
         self._script = script
         self._host = host
         self._tls = tls

@@ -1,6 +1,7 @@
 """Bytes to an answer, without a socket: however the bytes are cut, the same answer comes out."""
 
 import asyncio
+import itertools
 from collections.abc import Iterable
 
 import pytest
@@ -15,7 +16,7 @@ Answer = tuple[int, bytes, bool, bool]
 def read(pieces: Iterable[bytes], *, then_close: bool = False) -> Answer | str | None:
     """Return (status, body, truncated, reusable), or the problem, or None while it is open."""
     reader = ResponseReader()
-    decided = any([reader.feed(piece) for piece in pieces if piece])
+    decided = any(reader.feed(piece) for piece in pieces if piece)
     if not decided and then_close:
         reader.end(clean=True)
     if reader.problem is not None:
@@ -43,7 +44,8 @@ WELL_FORMED = [
     (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", (200, b"ok", False, False)),
     (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", (200, b"ok", False, True)),
     (
-        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 201 C\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\n"
+        b"HTTP/1.1 201 C\r\nContent-Length: 0\r\n\r\n",
         (201, b"", False, True),
     ),
     (  # RB-13: an offer to upgrade is no upgrade
@@ -116,7 +118,7 @@ def test_what_is_no_answer_is_called_by_its_name(raw: bytes, problem: str) -> No
 )
 def test_it_does_not_matter_how_the_bytes_are_cut(raw: bytes, cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(raw)]
-    pieces = [raw[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [raw[start:end] for start, end in itertools.pairwise(edges)]
 
     in_pieces = read(pieces)
     whole = read([raw])

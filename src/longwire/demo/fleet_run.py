@@ -110,11 +110,12 @@ async def run_fleet(
         on_result(result)
 
     client = PostClient(parse_target(url), options.connections, options.timeout, options.tls)
-    pace = plan_pace(len(fleet.devices), options.rate_per_second, now(), options.first_counter)
+    started = now()
+    pace = plan_pace(len(fleet.devices), options.rate_per_second, started, options.first_counter)
     run = _Run(client, pace, options, now, count_and_tell)
     async with client, asyncio.TaskGroup() as group:
         for device in fleet.devices:
-            group.create_task(run.live(device), name=f"device {device.dev_eui}")
+            group.create_task(run.live(device, started), name=f"device {device.dev_eui}")
     return counts
 
 
@@ -128,9 +129,9 @@ class _Run:
     now: Callable[[], datetime]
     on_result: Callable[[UplinkResult], None]
 
-    async def live(self, device: Device) -> None:
+    async def live(self, device: Device, started: datetime) -> None:
         """Send one device's uplinks, each when it is due and never before the previous one is answered."""
-        first = self.pace.next_counter(device.index, self.now())
+        first = self.pace.next_counter(device.index, started)
         delay = timedelta()
         for counter in islice(
             count_from(first), share_of(device.index, self.pace.devices, self.options.count)

@@ -72,7 +72,7 @@ def _describe_message(root: str, members: Mapping[str, object]) -> str:
     parts += [f"{label} {_clip(members[member], 10)}" for member, label in labels if member in members]
     if "payload_hex" in members:
         parts.append(_clip(members["payload_hex"], _MAX_PAYLOAD))
-    return "  ".join(parts)
+    return "  ".join(parts).rstrip()
 
 
 def _describe_request(received: Received) -> str:
