@@ -9,6 +9,10 @@ import uvloop
 from longwire.core.address_policy import parse_allow_list
 from longwire.net.client import Client
 from longwire.net.resolver import Resolver
+from longwire.net.tls import default_context
+
+# Loading the system's authorities takes longer than a test.
+CONTEXT = default_context()
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -19,7 +23,7 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 async def client() -> AsyncIterator[Client]:
     """A client that may dial loopback."""
     resolver = Resolver()
-    client = Client(resolver, parse_allow_list("loopback"))
+    client = Client(resolver, parse_allow_list("loopback"), tls=CONTEXT)
     yield client
     await client.close()
     await resolver.close()

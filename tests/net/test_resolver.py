@@ -7,12 +7,15 @@ from ipaddress import ip_address
 
 import pytest
 import pytest_asyncio
+from tests.net.conftest import CONTEXT
 from tests.net.destination import OK, Destination, answering
 from tests.net.dns_server import AAAA, REFUSED, SERVER_FAILURE, DnsServer
 
 from longwire.core.address_policy import parse_allow_list
-from longwire.core.http import Cause, HttpResponse, TransportFailure
+from longwire.core.errors import Misconfigured
+from longwire.core.http import Cause, Endpoint, HttpResponse, TransportFailure
 from longwire.net.client import Client
+from longwire.net.judge import why_blocked
 from longwire.net.resolver import ResolutionFailed, Resolver
 
 SOON = timedelta(seconds=0.3)
@@ -133,13 +136,19 @@ async def test_closing_ends_a_lookup_with_a_failure(dns: DnsServer, resolver: Re
         await caller
 
 
+@pytest.mark.parametrize("server", ["dns.test:53", "127.0.0.1", "127.0.0.1:domain", ""])
+def test_a_server_that_is_no_address_is_a_misconfiguration(server: str) -> None:
+    with pytest.raises(Misconfigured, match="LONGWIRE_RESOLVER"):
+        Resolver(server)
+
+
 # What the client makes of it
 
 
 async def send(
     resolver: Resolver, allowed: str, there: Destination, host: str
 ) -> HttpResponse | TransportFailure:
-    client = Client(resolver, parse_allow_list(allowed))
+    client = Client(resolver, parse_allow_list(allowed), tls=CONTEXT)
     result = await client.send(there.request(host=host), LATER)
     await client.close()
     return result
@@ -155,7 +164,7 @@ async def test_a_dns_server_that_never_answers_is_a_dns_failure_in_time(
     dns: DnsServer, resolver: Resolver
 ) -> None:
     dns.silent.add("silent.test")
-    client = Client(resolver, parse_allow_list("loopback"))
+    client = Client(resolver, parse_allow_list("loopback"), tls=CONTEXT)
     failure = await client.send(Destination(answering(OK)).request(host="silent.test"), SOON)
 
     assert isinstance(failure, TransportFailure)
@@ -197,7 +206,7 @@ async def test_addresses_are_tried_in_turn(dns: DnsServer, resolver: Resolver, l
 
 async def test_a_name_that_moves_to_a_blocked_address_is_blocked(dns: DnsServer, resolver: Resolver) -> None:
     dns.names["moving.test"] = ["127.0.0.1"]
-    client = Client(resolver, parse_allow_list("127.0.0.1"))
+    client = Client(resolver, parse_allow_list("127.0.0.1"), tls=CONTEXT)
     async with Destination(answering(OK)) as there:
         first = await client.send(there.request(host="moving.test"), LATER)
         dns.names["moving.test"] = ["127.0.0.2"]
@@ -213,7 +222,7 @@ async def test_a_name_that_moves_to_a_blocked_address_is_blocked(dns: DnsServer,
 async def test_our_own_api_is_refused_even_where_loopback_is_allowed(resolver: Resolver) -> None:
     async with Destination(answering(OK)) as own_api:  # SS-17
         listener = (ip_address("0.0.0.0"), own_api.port)
-        client = Client(resolver, parse_allow_list("loopback", own_listeners=(listener,)))
+        client = Client(resolver, parse_allow_list("loopback", own_listeners=(listener,)), tls=CONTEXT)
         for host in ("127.0.0.1", "localhost", "127.0.0.2"):
             failure = await client.send(own_api.request(host=host), LATER)
             assert isinstance(failure, TransportFailure)
@@ -221,3 +230,20 @@ async def test_our_own_api_is_refused_even_where_loopback_is_allowed(resolver: R
         assert await client.probe(own_api.endpoint, LATER) is not None
 
         assert own_api.peers == []
+
+
+@pytest.mark.parametrize(
+    ("addresses", "is_blocked"),
+    [(["10.0.0.1", "127.0.0.1"], False), (["10.0.0.1", "::1"], True), ([], False), (None, False)],
+)
+async def test_saving_is_refused_only_for_a_name_whose_addresses_are_all_blocked(
+    dns: DnsServer, resolver: Resolver, addresses: list[str] | None, is_blocked: object
+) -> None:
+    if addresses is not None:
+        dns.names["saved.test"] = addresses
+    reason = await why_blocked(
+        resolver, parse_allow_list("127.0.0.1"), Endpoint("https", "saved.test", 443), LATER
+    )
+
+    assert (reason is not None) is is_blocked
+    assert reason is None or "LONGWIRE_ALLOW_DESTINATIONS=127.0.0.1," in reason

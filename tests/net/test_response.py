@@ -44,8 +44,7 @@ WELL_FORMED = [
     (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", (200, b"ok", False, False)),
     (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", (200, b"ok", False, True)),
     (
-        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\n"
-        b"HTTP/1.1 201 C\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 103 E\r\nLink: x\r\n\r\nHTTP/1.1 201 C\r\nContent-Length: 0\r\n\r\n",
         (201, b"", False, True),
     ),
     (  # RB-13: an offer to upgrade is no upgrade

@@ -76,13 +76,19 @@ def read_roots(body: bytes) -> tuple[bytes, str, dict[str, msgspec.Raw]]:
     return (body if _is_plain(body, root, members) else join_root(root, members)), root, members
 
 
+def read_kept_members(body: bytes) -> dict[str, msgspec.Raw]:
+    """Return the root's members of a text that `read_roots` has let through, without checking it again."""
+    (members,) = _ROOTS.decode(body).values()
+    return members
+
+
 def _is_plain(body: bytes, root: str, members: Mapping[str, msgspec.Raw]) -> bool:
     """Return whether no root and no member of it stands twice.
 
     A compact body without escapes in names has exactly the length of its parts: then nothing can stand twice, and
     the text need not be read again. Otherwise it is read with every pair kept.
     """
-    parts = sum(len(name) + 4 + len(bytes(raw)) for name, raw in members.items())
+    parts = 4 * len(members) + sum(map(len, members)) + sum(map(len, map(bytes, members.values())))
     if len(body) == len(root) + 6 + max(parts, 1):
         return True
     pairs = json.loads(body, object_pairs_hook=list, parse_int=str, parse_float=str)

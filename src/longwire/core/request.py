@@ -79,7 +79,7 @@ def _own_headers(sending: Sending, configured: list[tuple[str, bytes]]) -> tuple
 def _members(configuration: Configuration, body: bytes) -> Members:
     """Return the root's members where a pattern may ask for them; reading them costs more than all the rest."""
     patterns = (configuration.destination.target, *(value for _, value in configuration.headers))
-    return json_text.read_roots(body)[2] if any(map(_has_placeholder, patterns)) else {}
+    return json_text.read_kept_members(body) if any(map(_has_placeholder, patterns)) else {}
 
 
 def _has_placeholder(compiled: Pattern) -> bool:

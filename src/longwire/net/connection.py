@@ -31,6 +31,7 @@ class Exchange:
 
     def abandon(self) -> None:
         """Drop the socket, unless the exchange is over and the socket has gone on to another."""
+        self.outcome.cancel()
         if self.connection is not None:
             self.connection.abandon(self)
 
@@ -68,7 +69,6 @@ class Connection(asyncio.Protocol):
     def begin_again(self, exchange: Exchange) -> None:
         """Write another request on a socket that has been idle."""
         self._is_reused = True
-        self._reader.restart()
         self.begin(exchange)
 
     def abandon(self, exchange: Exchange) -> None:
@@ -76,6 +76,16 @@ class Connection(asyncio.Protocol):
         if self._exchange is exchange:
             self._exchange = None
             self.drop()
+
+    def interrupt(self) -> None:
+        """Drop the socket; what is under way ends with what has come so far."""
+        if self._exchange is not None and self._reader.end(clean=False):
+            self._decide()
+        elif self._exchange is not None:
+            self._finish(
+                TransportFailure(Cause.RESET, "Longwire is stopping", self.remote_address), keep=False
+            )
+        self.drop()
 
     def is_quiet(self) -> bool:
         """Return whether the idle socket is open and nothing has come in that the loop has not read yet.
@@ -100,11 +110,13 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
         self._shelf.add(self)
-        if self._first is not None:
-            self.begin(self._first)
-            self._first = None
-        else:
+        first, self._first = self._first, None
+        if first is None:
             self._rest()
+        elif first.outcome.done():  # cancelled while the socket was opened
+            self.drop()
+        else:
+            self.begin(first)
 
     def data_received(self, data: bytes) -> None:
         """Read on; what comes unasked costs the socket its trust."""
@@ -159,8 +171,10 @@ class Connection(asyncio.Protocol):
             return
         if self._reader.end(clean=exc is None):
             self._decide()
-        elif isinstance(exc, TimeoutError) or self._loop.time() >= self._exchange.deadline:
+        elif isinstance(exc, TimeoutError):
             self._fail(Cause.TIMEOUT, "the connection broke: the destination no longer acknowledged anything")
+        elif self._loop.time() >= self._exchange.deadline:
+            self._time_out()
         elif isinstance(exc, ssl.SSLError) and not isinstance(exc, ssl.SSLEOFError):
             self._fail(Cause.TLS, why(exc))
         else:
@@ -201,6 +215,7 @@ class Connection(asyncio.Protocol):
             self.drop()
 
     def _rest(self) -> None:
+        self._reader.restart()
         self._watch(self._loop.time() + IDLE_LIMIT_S)
         if not self._shelf.put(self):
             self.drop()

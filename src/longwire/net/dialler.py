@@ -6,12 +6,13 @@ import socket
 import ssl
 from ipaddress import IPv6Address
 
-from longwire.core.address_policy import Address, AddressPolicy, literal_address
+from longwire.core.address_policy import Address, AddressPolicy
 from longwire.core.http import Cause, Endpoint, TransportFailure
 from longwire.net import tls
 from longwire.net.connection import Connection, Exchange
+from longwire.net.judge import allowed_addresses
 from longwire.net.pool import Shelf
-from longwire.net.resolver import ResolutionFailed, Resolver
+from longwire.net.resolver import Resolver
 
 _PARALLEL_DIALS = 256
 # A name may have a thousand addresses; trying this many of them in turn is a fair effort.
@@ -41,7 +42,7 @@ class Dialler:
 
         The address that was judged is the address that is dialled. `deadline` is a time of the loop.
         """
-        found = await self._resolve(shelf.endpoint, deadline)
+        found = await allowed_addresses(self._resolver, self._policy, shelf.endpoint, deadline)
         if isinstance(found, TransportFailure):
             return found
         try:
@@ -53,20 +54,6 @@ class Dialler:
             return await self._try_in_turn(found, shelf, deadline, first)
         finally:
             self._slots.release()
-
-    async def _resolve(self, endpoint: Endpoint, deadline: float) -> tuple[Address, ...] | TransportFailure:
-        """Return the addresses that may be dialled, never none."""
-        literal = literal_address(endpoint.host)
-        try:
-            async with asyncio.timeout_at(deadline):
-                addresses = (literal,) if literal else await self._resolver.resolve(endpoint.host)
-        except ResolutionFailed as error:
-            return TransportFailure(Cause.DNS, error.detail)
-        except TimeoutError:
-            return TransportFailure(Cause.DNS, f"the DNS server did not answer for {endpoint.host} in time")
-        reasons = [self._policy.judge(address, endpoint.port) for address in addresses]
-        allowed = tuple(address for address, reason in zip(addresses, reasons, strict=True) if reason is None)
-        return allowed or TransportFailure(Cause.BLOCKED_ADDRESS, reasons[0] or "")
 
     async def _try_in_turn(
         self, addresses: tuple[Address, ...], shelf: Shelf, deadline: float, first: Exchange | None
@@ -95,7 +82,8 @@ class Dialler:
         try:
             await self._take_over(plain, connection, shelf.endpoint, until)
         except OSError as error:  # ssl.SSLError and TimeoutError are among them
-            return _handshake_failure(error, remote)
+            is_tls = shelf.endpoint.scheme == "https"
+            return _handshake_failure(error, remote) if is_tls else _connect_failure(error, remote)
         return connection
 
     async def _take_over(

@@ -92,7 +92,7 @@ class Pool:
         shelf = self._shelves.pop(endpoint, None)
         if shelf is not None:
             shelf.retire()
-            self._retired.add(shelf)
+            self._retired = {shelf, *(retired for retired in self._retired if not retired.is_empty)}
 
     def drop_idle(self) -> None:
         """Close every idle socket there is, to free file descriptors."""
@@ -105,7 +105,7 @@ class Pool:
             self.forget(endpoint)
         connections = [connection for shelf in self._retired for connection in shelf.open]
         for connection in connections:
-            connection.drop()
+            connection.interrupt()
         for _ in range(_TURNS_TO_CLOSE):
             if not any(shelf.open for shelf in self._retired):
                 break

@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from ipaddress import ip_address
 
 import aiodns
+import pycares
 
 from longwire.core.address_policy import Address
+from longwire.core.errors import Misconfigured
 
 # Each lookup may cost a thread of c-ares, and a resolver that is down makes all of them wait.
 _PARALLEL_LOOKUPS = 32
@@ -32,11 +34,11 @@ class Resolver:
     """Looks names up, each name once at a time, a bounded number at once, nothing kept.
 
     `server` is `host:port` of the DNS server to ask; without it the system's configuration is followed, as it
-    stands at the moment of the lookup.
+    stands at the moment of the lookup. Errors: Misconfigured when `server` cannot be read.
     """
 
     def __init__(self, server: str | None = None) -> None:
-        self._server = server
+        self._server = None if server is None else _parse_server(server)
         self._slots = asyncio.Semaphore(_PARALLEL_LOOKUPS)
         self._running: dict[str, _Lookup] = {}
 
@@ -79,7 +81,7 @@ class Resolver:
             return ResolutionFailed(
                 f"the DNS server did not answer for {host} within {_WHOLE_LOOKUP_S:.0f} s"
             )
-        except aiodns.error.DNSError as error:
+        except (aiodns.error.DNSError, pycares.AresError) as error:
             return ResolutionFailed(f"cannot resolve {host}: {_reason(error)}")
         addresses = tuple(dict.fromkeys(ip_address(node.addr[0].decode("ascii")) for node in answer.nodes))
         return addresses or ResolutionFailed(f"cannot resolve {host}: the name has no address")
@@ -96,7 +98,19 @@ class Resolver:
             await channel.close()
 
 
-def _reason(error: aiodns.error.DNSError) -> str:
+def _parse_server(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    try:
+        address = ip_address(host.strip("[]"))
+        number = int(port)
+    except ValueError:
+        raise Misconfigured(
+            f"LONGWIRE_RESOLVER: expected address:port of a DNS server, got {text!r}"
+        ) from None
+    return f"[{address}]:{number}" if address.version == 6 else f"{address}:{number}"  # noqa: PLR2004
+
+
+def _reason(error: aiodns.error.DNSError | pycares.AresError) -> str:
     known = {
         aiodns.error.ARES_ENOTFOUND: "no such name",
         aiodns.error.ARES_ENODATA: "the name has no address",

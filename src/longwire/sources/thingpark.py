@@ -112,16 +112,15 @@ def _fingerprint(network_server_id: str, root: str, members: Members, body: byte
 
 
 def _parameters(query: str) -> dict[str, str]:
-    """Return the query's parameters; `+` stays `+`, as in the LRC's times."""
-    pairs = (pair.partition("=") for pair in query.split("&") if pair)
-    return {unquote(name): unquote(value) for name, _, value in pairs}
+    """Return the query's parameters, values still encoded; the names we read need no encoding."""
+    return {name: value for name, _, value in (pair.partition("=") for pair in query.split("&"))}
 
 
 def _check_named_device(parameters: Mapping[str, str], root: str, dev_eui: DevEui | None) -> None:
     # A multicast summary is addressed through one of the group's devices.
     if dev_eui is None or root == "DevEUI_multicast_summary" or "LrnDevEui" not in parameters:
         return
-    if parse_dev_eui(parameters["LrnDevEui"], "LrnDevEui") != dev_eui:
+    if parse_dev_eui(unquote(parameters["LrnDevEui"]), "LrnDevEui") != dev_eui:
         raise InvalidInput("LrnDevEui", f"names another device than the body's DevEUI {dev_eui}")
 
 
@@ -129,7 +128,7 @@ def _check_time(parameters: Mapping[str, str], allowed: timedelta | None, now: d
     if allowed is None:
         return
     try:
-        time = datetime.fromisoformat(parameters.get("Time", ""))
+        time = datetime.fromisoformat(unquote(parameters.get("Time", "")))
     except ValueError as error:
         raise InvalidInput(
             "Time", "expected an ISO 8601 time: this network server sets maxTimeDeviation"

@@ -9,7 +9,7 @@ import queue
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +94,7 @@ class Database:
     def write(self, change: Callable[[Connection], T]) -> asyncio.Future[T]:
         """Return the future of a change: resolved with its result once it is durable, or with what it raised.
 
-        The change may run twice (see `_run_group`), so it must do nothing but write to the connection it is given.
+        The change may run twice (see `_commit`), so it must do nothing but write to the connection it is given.
         """
         return self.submit(_run_changes, change)
 
@@ -140,13 +140,21 @@ class Database:
         return batch, False
 
     def _commit(self, batch: list[_Write]) -> list[_Result]:
-        """Write a batch in one transaction; all of it fails together when the disk refuses."""
-        groups: dict[Handler, list[_Write]] = {}
-        for write in batch:
-            groups.setdefault(write.handler, []).append(write)
+        """Write a batch in one transaction; all of it fails together when the disk refuses.
+
+        When a write of the batch raises, the batch is begun again, each write by itself, so that it fails alone.
+        """
         try:
-            with self._writer_engine.begin() as connection:
-                return [result for group in groups.values() for result in _run_group(connection, group)]
+            try:
+                with self._writer_engine.begin() as connection:
+                    return [
+                        result for group in _by_handler(batch) for result in _run_group(connection, group)
+                    ]
+            except sa.exc.OperationalError:
+                raise
+            except Exception:  # noqa: BLE001 - found and told by `_run_alone`
+                with self._writer_engine.begin() as connection:
+                    return [_run_alone(connection, write) for write in batch]
         except sa.exc.OperationalError as error:
             unavailable = StorageUnavailable(f"the store cannot write: {error.orig}")
             log.warning(log.STORAGE_COMMIT_FAILED, error=str(error.orig), writes=len(batch))
@@ -164,18 +172,26 @@ class Database:
                 result.future.set_result(result.value)
 
 
+def _by_handler(batch: list[_Write]) -> Iterable[list[_Write]]:
+    groups: dict[Handler, list[_Write]] = {}
+    for write in batch:
+        groups.setdefault(write.handler, []).append(write)
+    return groups.values()
+
+
 def _run_group(connection: Connection, group: list[_Write]) -> list[_Result]:
-    """Run the writes of one handler together; when one of them raises, each by itself, so that it fails alone."""
+    values = group[0].handler(connection, [write.item for write in group])
+    return [_Result(write.future, value) for write, value in zip(group, values, strict=True)]
+
+
+def _run_alone(connection: Connection, write: _Write) -> _Result:
     try:
         with connection.begin_nested():
-            values = group[0].handler(connection, [write.item for write in group])
-        return [_Result(write.future, value) for write, value in zip(group, values, strict=True)]
+            return _run_group(connection, [write])[0]
     except sa.exc.OperationalError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a change raises belongs to who asked for it
-        if len(group) == 1:
-            return [_Result(group[0].future, error=error)]
-        return [result for write in group for result in _run_group(connection, [write])]
+        return _Result(write.future, error=error)
 
 
 def _run_changes(connection: Connection, changes: Sequence[Callable[[Connection], Any]]) -> list[Any]:
@@ -188,6 +204,7 @@ _WRITER_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "journal_size_limit=67108864",
+    "wal_autocheckpoint=4000",
     "cache_size=-32768",
     *(("fullfsync=ON", "checkpoint_fullfsync=ON") if sys.platform == "darwin" else ()),
 )

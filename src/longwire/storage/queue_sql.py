@@ -25,7 +25,8 @@ from longwire.core.message import Message
 from longwire.core.window import ReadDevice, ReadPage
 from longwire.storage.database import Database
 from longwire.storage.micros import MICROSECOND, from_micros, to_micros
-from longwire.storage.schema import connection, delivery, message, seen, setting
+from longwire.storage.rows import find_any, write_rows
+from longwire.storage.schema import delivery, message, setting
 
 DEDUPE_FOR = timedelta(hours=1)
 _HOUR = timedelta(hours=1) // MICROSECOND
@@ -35,26 +36,31 @@ NO_ROUTE = "no flow routes this device to a connection"
 CONNECTION_DELETED = "the connection was deleted"
 
 _INSERT_MESSAGE = (
-    "INSERT INTO message (id, network_server_id, root, dev_eui, f_cnt, received_at, body)"
-    " VALUES (?,?,?,?,?,?,?)"
+    "INSERT INTO message (id, network_server_id, root, dev_eui, f_cnt, received_at, body) VALUES {rows}"
 )
 _INSERT_DELIVERY = (
     "INSERT INTO delivery (id, message_id, connection_id, order_key, position, received_at, outcome, reason,"
-    " settled_at, attempt_count, resends) VALUES (?,?,?,?,?,?,?,?,?,0,0)"
+    " settled_at, attempt_count, resends) VALUES {rows}"
 )
-_INSERT_SEEN = "INSERT OR REPLACE INTO seen (hour, fingerprint, at) VALUES (?,?,?)"
-_INSERT_DEVICE = "INSERT OR IGNORE INTO device (dev_eui, network_server_id, created_at) VALUES (?,?,?)"
+_FIND_SEEN = "SELECT fingerprint FROM seen WHERE fingerprint IN ({values}) AND hour IN (?,?) AND at > ?"
+_FIND_CONNECTIONS = "SELECT id FROM connection WHERE id IN ({values})"
+_INSERT_SEEN = "INSERT OR REPLACE INTO seen (hour, fingerprint, at) VALUES {rows}"
+_INSERT_DEVICE = "INSERT OR IGNORE INTO device (dev_eui, network_server_id, created_at) VALUES {rows}"
 _INSERT_ATTEMPT = (
     'INSERT INTO attempt (delivery_id, number, at, "trigger", duration, revision, status, cause, detail,'
-    " remote_address, response_headers, response_body, truncated) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " remote_address, response_headers, response_body, truncated) VALUES {rows}"
+)
+_PROGRESS = (
+    "reason=v.column2, attempt_count=attempt_count+v.column3, resends=v.column4, last_status=v.column5,"
+    " last_cause=v.column6"
 )
 _SETTLE = (
-    "UPDATE delivery SET outcome=?, reason=?, attempt_count=attempt_count+?, resends=?, last_status=?, last_cause=?,"
-    " not_before=NULL, settled_at=? WHERE id=?"
+    f"UPDATE delivery SET {_PROGRESS}, outcome=v.column7, settled_at=v.column8, not_before=NULL"  # noqa: S608
+    " FROM (VALUES {rows}) AS v WHERE delivery.id=v.column1"
 )
 _KEEP = (
-    "UPDATE delivery SET reason=?, attempt_count=attempt_count+?, resends=?, last_status=?, last_cause=?,"
-    " not_before=? WHERE id=? AND outcome='QUEUED'"
+    f"UPDATE delivery SET {_PROGRESS}, not_before=v.column7"  # noqa: S608
+    " FROM (VALUES {rows}) AS v WHERE delivery.id=v.column1 AND +delivery.outcome='QUEUED'"
 )
 
 
@@ -169,7 +175,7 @@ class Queue:
             state = _first_state(connection_id, live, at)
             delivery_id = self._take_id()
             rows.deliveries.append(
-                (delivery_id, message_id, connection_id, each.order_key, delivery_id, at, *state)
+                (delivery_id, message_id, connection_id, each.order_key, delivery_id, at, *state, 0, 0)
             )
 
     def _take_id(self) -> int:
@@ -193,8 +199,7 @@ class _Rows:
             (_INSERT_SEEN, self.seen),
             (_INSERT_DEVICE, self.devices),
         ):
-            if rows:
-                sql.exec_driver_sql(statement, rows)
+            write_rows(sql, statement, rows)
 
 
 def _first_state(connection_id: int | None, live: set[int], at: int) -> tuple[str, str, int | None]:
@@ -209,44 +214,32 @@ def _first_state(connection_id: int | None, live: set[int], at: int) -> tuple[st
 def _seen_fingerprints(sql: Sql, puts: Sequence[Put]) -> set[bytes]:
     """Return which fingerprints of the batch were put within the last hour."""
     newest = max(to_micros(put.message.received_at) for put in puts)
-    query = sa.select(seen.c.fingerprint).where(
-        seen.c.hour.in_((newest // _HOUR, newest // _HOUR - 1)),
-        seen.c.fingerprint.in_([put.message.fingerprint for put in puts]),
-        seen.c.at > newest - DEDUPE_FOR // MICROSECOND,
-    )
-    return set(sql.scalars(query))
+    hour = newest // _HOUR
+    fingerprints = {put.message.fingerprint for put in puts}
+    return find_any(sql, _FIND_SEEN, fingerprints, hour, hour - 1, newest - DEDUPE_FOR // MICROSECOND)
 
 
 def _live_connections(sql: Sql, puts: Sequence[Put]) -> set[int]:
     wanted = {connection_id for put in puts for connection_id in put.connection_ids}
-    return set(sql.scalars(sa.select(connection.c.id).where(connection.c.id.in_(wanted))))
+    return find_any(sql, _FIND_CONNECTIONS, wanted)
 
 
 def settle_batch(sql: Sql, settlements: Sequence[Settlement]) -> list[None]:
     """Write attempts and outcomes; runs in the writer."""
-    attempts = [_attempt_row(each.delivery_id, row) for each in settlements for row in each.attempts]
-    if attempts:
-        sql.exec_driver_sql(_INSERT_ATTEMPT, attempts)
-    settled = [_settle_row(each) for each in settlements if each.outcome is not Outcome.QUEUED]
-    kept = [_keep_row(each) for each in settlements if each.outcome is Outcome.QUEUED]
-    if settled:
-        sql.exec_driver_sql(_SETTLE, settled)
-    if kept:
-        sql.exec_driver_sql(_KEEP, kept)
+    write_rows(
+        sql, _INSERT_ATTEMPT, [_attempt_row(each, row) for each in settlements for row in each.attempts]
+    )
+    settled = [each for each in settlements if each.outcome is not Outcome.QUEUED]
+    kept = [each for each in settlements if each.outcome is Outcome.QUEUED]
+    write_rows(sql, _SETTLE, [(*_progress(each), each.outcome.value, to_micros(each.at)) for each in settled])
+    write_rows(sql, _KEEP, [(*_progress(each), to_micros(each.not_before)) for each in kept])
     return [None] * len(settlements)
-
-
-def _settle_row(each: Settlement) -> tuple[Any, ...]:
-    return (each.outcome.value, *_progress(each), to_micros(each.at), each.delivery_id)
-
-
-def _keep_row(each: Settlement) -> tuple[Any, ...]:
-    return (*_progress(each), to_micros(each.not_before), each.delivery_id)
 
 
 def _progress(each: Settlement) -> tuple[Any, ...]:
     last = each.attempts[-1] if each.attempts else None
     return (
+        each.delivery_id,
         each.reason,
         len(each.attempts),
         each.resends,
@@ -255,10 +248,10 @@ def _progress(each: Settlement) -> tuple[Any, ...]:
     )
 
 
-def _attempt_row(delivery_id: int, row: Attempt) -> tuple[Any, ...]:
+def _attempt_row(each: Settlement, row: Attempt) -> tuple[Any, ...]:
     response = row.response
     return (
-        delivery_id,
+        each.delivery_id,
         row.number,
         to_micros(row.at),
         row.trigger.value,
