@@ -67,8 +67,7 @@ class Connection(asyncio.Protocol):
         cast("asyncio.Transport", self._transport).write(exchange.payload)
 
     def begin_again(self, exchange: Exchange) -> None:
-        """Write another request on a socket that has been idle."""
-        self._is_reused = True
+        """Write a request on a socket that has been idle, after an answer or after a probe."""
         self.begin(exchange)
 
     def abandon(self, exchange: Exchange) -> None:
@@ -205,6 +204,8 @@ class Connection(asyncio.Protocol):
     def _finish(self, result: HttpResponse | TransportFailure, *, keep: bool) -> None:
         exchange = cast("Exchange", self._exchange)
         self._exchange = None
+        # Only a socket that has brought an answer can lose the keep-alive race; a probed one was just opened.
+        self._is_reused = True
         if exchange.outcome.done():  # cancelled just now
             keep = False
         else:

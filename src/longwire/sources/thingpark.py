@@ -30,8 +30,7 @@ _COUNTERS = {
     "DevEUI_downlink_Rejected": "FCntDn",
     "DevEUI_multicast_summary": "FCntDn",
 }
-# Roots whose Token elements are published: for these a missing or wrong Token is always refused.
-_SIGNED_ROOTS = frozenset({"DevEUI_uplink", "DevEUI_location", "DevEUI_downlink_Sent"})
+_PUBLISHED_ELEMENTS = frozenset({"DevEUI_uplink", "DevEUI_location", "DevEUI_downlink_Sent"})
 _MAX_COUNTER = 2**32
 
 
@@ -147,8 +146,19 @@ def _check_token(query: tuple[str, str], root: str, members: Members, server: Ne
     signed, given = query
     if _is_signed(unquote(signed), given, _token_elements(root, members), server.as_key or ""):
         return
-    if not server.accept_unsigned_reports or (root in _SIGNED_ROOTS and not _is_join_report(root, members)):
+    if not (server.accept_unsigned_reports and _may_be_unsigned(root, members, given)):
         raise Forbidden("Token: missing or wrong for this network server's asKey")
+
+
+def _may_be_unsigned(root: str, members: Members, given: str) -> bool:
+    """Return whether a message without the right Token is a report that `acceptUnsignedReports` lets through.
+
+    Never an uplink. A report whose elements are published may be unsigned, but not signed wrongly; of the other
+    roots nobody can tell what a right Token is. (docs/decisions/0004-unsigned-reports.md)
+    """
+    if root == "DevEUI_uplink":
+        return _is_join_report(root, members)
+    return not given or root not in _PUBLISHED_ELEMENTS
 
 
 def _is_signed(query: str, given: str, elements: str, key: str) -> bool:

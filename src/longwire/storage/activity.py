@@ -40,9 +40,9 @@ class Activity:
         """Read from the database's snapshots."""
         self._database = database
 
-    async def list(self, connection_id: int, page: Page) -> tuple[int, list[DeliveryRecord]]:
-        """Return how many deliveries a connection has in the log, and one page of them, newest first."""
-        where = delivery.c.connection_id == connection_id
+    async def list(self, connection_id: int | None, page: Page) -> tuple[int, list[DeliveryRecord]]:
+        """Return how many deliveries a connection (None: every one) has in the log, and a page, newest first."""
+        where = sa.true() if connection_id is None else delivery.c.connection_id == connection_id
         count = sa.select(sa.func.count()).select_from(delivery).where(where)
         rows = (
             _deliveries()

@@ -110,7 +110,7 @@ class Configurations:
         return None if text is None else parse_connection(self._opened(connection_id, text))
 
     async def list(self, connection_ids: Iterable[int] | None = None) -> list[Listed]:
-        """Return connections as the API shows them, oldest first: all of them, or those with the given ids."""
+        """Return connections as the API shows them, newest first: all of them, or those with the given ids."""
         query = _all_newest()
         if connection_ids is not None:
             query = query.where(table.c.id.in_(list(connection_ids)))
@@ -209,7 +209,7 @@ def _all_newest() -> sa.Select[Any]:
             (revision.connection_id == table.c.id) & (revision.revision == table.c.revision),
         )
         .outerjoin(connection_state, connection_state.c.connection_id == table.c.id)
-        .order_by(table.c.id)
+        .order_by(table.c.id.desc())
     )
 
 

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.configuration import Connection, parse_connection
 from longwire.core.errors import InvalidInput, NotFound
+from longwire.core.fields import Fields
 from longwire.core.http import Endpoint
 from longwire.storage.activity import Activity
 from longwire.storage.configurations import Configurations
@@ -48,20 +49,47 @@ class ConnectionsApi:
         async def get_connection(connection_id: str) -> Response[Any]:
             return Response(await self._shape(resource_id(connection_id, "connection")))
 
+        return [list_connections, create_connection, get_connection, *self._changing(), *self._as_the_seed()]
+
+    def _changing(self) -> list[HTTPRouteHandler]:
         @put("/connections/{connection_id:str}")
         async def replace_connection(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:
-            number = resource_id(connection_id, "connection")
-            body = await document_of(request)
-            await self.configurations.replace(number, body, self._check_destination)
-            return Response(await self._shape(number))
+            return await self._replace(connection_id, await document_of(request))
 
         @delete("/connections/{connection_id:str}")
         async def delete_connection(request: Request[Any, Any, Any], connection_id: str) -> None:
-            keep = _keeps_backlog(request)
-            await self.configurations.delete(resource_id(connection_id, "connection"), keep_backlog=keep)
-            await self.flows.load()
+            await self._delete(request, connection_id)
 
-        return [list_connections, create_connection, get_connection, replace_connection, delete_connection]
+        return [replace_connection, delete_connection]
+
+    def _as_the_seed(self) -> list[HTTPRouteHandler]:
+        """Return the two routes that the original's page writes without an id in the path."""
+
+        @put("/connections")
+        async def replace_connection_in_body(request: Request[Any, Any, Any]) -> Response[Any]:
+            body = await document_of(request)
+            fields = Fields(body)
+            connection_id = fields.required_text("id")
+            fields.finish()
+            return await self._replace(connection_id, body)
+
+        @delete("/connections")
+        async def delete_connection_in_query(request: Request[Any, Any, Any]) -> None:
+            if "id" not in request.query_params:
+                raise InvalidInput("id", "required: DELETE /connections?id=<id>")
+            await self._delete(request, request.query_params["id"])
+
+        return [replace_connection_in_body, delete_connection_in_query]
+
+    async def _replace(self, connection_id: str, body: Any) -> Response[Any]:
+        number = resource_id(connection_id, "connection")
+        await self.configurations.replace(number, body, self._check_destination)
+        return Response(await self._shape(number))
+
+    async def _delete(self, request: Request[Any, Any, Any], connection_id: str) -> None:
+        keep = _keeps_backlog(request)
+        await self.configurations.delete(resource_id(connection_id, "connection"), keep_backlog=keep)
+        await self.flows.load()
 
     async def _shape(self, connection_id: int) -> dict[str, Any]:
         shapes = await self._shapes([connection_id])

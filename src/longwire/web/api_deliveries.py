@@ -16,7 +16,7 @@ from longwire.web.api import resource_id
 from longwire.web.paging import page_headers, parse_page
 from longwire.web.shapes import attempt_shape, delivery_shape, request_shape
 
-_LATER_FILTERS = ("devEUI", "outcome", "status", "startTime", "endTime", "q")
+_LATER_FILTERS = ("connectionId", "devEUI", "outcome", "status", "startTime", "endTime", "q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +32,30 @@ class DeliveriesApi:
 
         @get("/connections/{connection_id:str}/deliveries")
         async def list_deliveries(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:
-            _refuse_filters(request.query_params)
-            page = parse_page(request.query_params)
             number = resource_id(connection_id, "connection")
-            total, records = await self.activity.list(number, page)
-            if total == 0:
+            answer = await self._list(request, number)
+            if answer.content == []:
                 # A deleted connection's log stays readable; of one that never was there is none.
                 await self.configurations.load(number)
-            shapes = [delivery_shape(each.row, self.webhook_id(each.row.id)) for each in records]
-            return Response(shapes, headers=page_headers(request.url.path, page, total))
+            return answer
+
+        @get("/deliveries")
+        async def list_all_deliveries(request: Request[Any, Any, Any]) -> Response[Any]:
+            return await self._list(request, None)
 
         @get("/deliveries/{delivery_id:str}")
         async def get_delivery(delivery_id: str) -> Response[Any]:
             record = await self.activity.get(resource_id(delivery_id, "delivery"))
             return Response(await self._whole(record))
 
-        return [list_deliveries, get_delivery]
+        return [list_deliveries, list_all_deliveries, get_delivery]
+
+    async def _list(self, request: Request[Any, Any, Any], connection_id: int | None) -> Response[Any]:
+        _refuse_filters(request.query_params)
+        page = parse_page(request.query_params)
+        total, records = await self.activity.list(connection_id, page)
+        shapes = [delivery_shape(each.row, self.webhook_id(each.row.id)) for each in records]
+        return Response(shapes, headers=page_headers(request.url.path, page, total))
 
     async def _whole(self, record: DeliveryRecord) -> dict[str, Any]:
         row = record.row
