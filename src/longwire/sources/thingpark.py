@@ -154,7 +154,7 @@ def _may_be_unsigned(root: str, members: Members, given: str) -> bool:
     """Return whether a message without the right Token is a report that `acceptUnsignedReports` lets through.
 
     Never an uplink. A report whose elements are published may be unsigned, but not signed wrongly; of the other
-    roots nobody can tell what a right Token is. (docs/decisions/0004-unsigned-reports.md)
+    roots nobody can tell what a right Token is. (docs/decisions/0002-unsigned-reports.md)
     """
     if root == "DevEUI_uplink":
         return _is_join_report(root, members)
