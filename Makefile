@@ -40,7 +40,7 @@ test: check ## the quick form of every test
 	$(BIN)/pytest -q -n 2 --dist loadfile
 
 test-long: check ## the full counts (100 crash rounds, long hypothesis runs)
-	LONGWIRE_TEST_LONG=1 $(BIN)/pytest -q
+	TEST_LONG=1 $(BIN)/pytest -q
 
 lock: ## refresh the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate requirements.in -o requirements.lock

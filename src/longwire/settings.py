@@ -73,7 +73,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name.removeprefix(PREFIX).lower(): value
         for name, value in environment.items()
-        if name.startswith(PREFIX) and not name.startswith(PREFIX + "TEST_")
+        if name.startswith(PREFIX)
     }
 
 
