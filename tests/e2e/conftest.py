@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tests.e2e.api_client import Api
 from tests.e2e.longwire_process import Longwire, Settings, started
-from tests.e2e.name_server import NameServer
 from tests.e2e.sink import Sink
+from tests.net.dns_server import DnsServer
 
 LOG_TAIL = 6000
 
@@ -23,13 +23,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 @pytest.fixture(scope="session")
-def name_server() -> Iterator[NameServer]:
-    with NameServer({"localhost": ["127.0.0.1"]}) as running:
+def name_server() -> Iterator[DnsServer]:
+    with DnsServer({"localhost": ["127.0.0.1"]}, ttl_s=0) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, name_server: NameServer) -> Iterator[Longwire]:
+def shared(tmp_path_factory: pytest.TempPathFactory, name_server: DnsServer) -> Iterator[Longwire]:
     """One Longwire for all tests that only look at what they made themselves."""
     settings = {"LONGWIRE_RESOLVER": name_server.address}
     with Longwire(tmp_path_factory.mktemp("shared"), settings).start() as longwire:

@@ -1,6 +1,7 @@
 """A destination owned by the test: it logs every request and answers, hangs, closes or resets as told."""
 
 import contextlib
+import select
 import socket
 import ssl
 import struct
@@ -12,14 +13,14 @@ from enum import Enum, auto
 from typing import Self
 
 from tests.e2e.ports import free_port
-from tests.e2e.waiting import wait_until
+from tests.e2e.waiting import POLL_S, wait_until
 
 
 class Act(Enum):
     """What the sink does with a request it has read."""
 
     ANSWER = auto()
-    HANG = auto()  # keep the connection, say nothing until the sink closes
+    HANG = auto()  # keep the connection, say nothing until the peer or the sink closes
     CLOSE = auto()  # end the connection without a byte
     RESET = auto()  # the same with a TCP reset
 
@@ -215,6 +216,13 @@ class Sink:
             self.problems.append(f"framing: {headers}")
         return int(lengths[0]) if lengths else 0
 
+    def _wait_for_end(self, stream: socket.socket) -> None:
+        """Say nothing until the peer or the sink closes."""
+        while not self._closing.is_set():
+            readable, _, _ = select.select([stream], [], [], POLL_S)
+            if readable and not stream.recv(65536):
+                return
+
     def _respond(self, stream: socket.socket, request: Received) -> bool:
         """Answer; return whether the connection goes on."""
         reply = self.answer(request)
@@ -222,7 +230,7 @@ class Sink:
             self._closing.wait(reply.delay_s)
         match reply.act:
             case Act.HANG:
-                self._closing.wait()
+                self._wait_for_end(stream)
             case Act.RESET:
                 reset(stream)
             case Act.ANSWER:

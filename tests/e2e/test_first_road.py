@@ -10,9 +10,9 @@ import trustme
 from tests.e2e.api_client import Api, Road, connection_document, create_network_server, key_matchers
 from tests.e2e.longwire_process import Longwire
 from tests.e2e.lrc import AS_KEY, uplink
-from tests.e2e.name_server import NameServer
 from tests.e2e.sink import Received, Sink
 from tests.e2e.waiting import wait_until
+from tests.net.dns_server import DnsServer
 
 import longwire
 
@@ -37,7 +37,7 @@ class World:
     """A Longwire that trusts one CA, the names it sees, and the receiver behind `posthere.io`."""
 
     longwire: Longwire
-    names: NameServer
+    names: DnsServer
     receiver: Sink
     authority: trustme.CA
 
@@ -65,7 +65,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("first-road")
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-    with open_receiver(authority) as receiver, NameServer({"posthere.io": [receiver.address[0]]}) as names:
+    with open_receiver(authority) as receiver, DnsServer(ttl_s=0) as names:
+        names.names["posthere.io"] = [receiver.address[0]]
         settings = {"LONGWIRE_RESOLVER": names.address, "SSL_CERT_FILE": str(folder / "ca.pem")}
         with Longwire(folder, settings).start() as started:
             yield World(started, names, receiver, authority)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from tests.e2e.api_client import Api, Json, Road, build_road, connection_document
 from tests.e2e.lrc import uplink
-from tests.e2e.name_server import NameServer
 from tests.e2e.sink import CLOSE, HANG, OK, RESET, Reply, Sink
 from tests.e2e.waiting import holds_for, wait_until
+from tests.net.dns_server import DnsServer
 
 
 def counters(sink: Sink) -> list[int]:
@@ -101,7 +101,7 @@ def test_a_destination_that_gives_no_response_is_not_reachable(
 
 
 def test_a_name_that_does_not_resolve_is_accepted_and_closes_the_connection(
-    api: Api, sink: Sink, name_server: NameServer, dev_eui: str
+    api: Api, sink: Sink, name_server: DnsServer, dev_eui: str
 ) -> None:
     name = f"later-{dev_eui.lower()}.example"
     road = build_road(api, connection_document(f"http://{name}:{sink.address[1]}/"), [dev_eui])

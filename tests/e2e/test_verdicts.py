@@ -7,6 +7,7 @@ import pytest
 from tests.e2e.api_client import Api, Road, build_road, connection_document
 from tests.e2e.lrc import uplink
 from tests.e2e.sink import OK, Received, Reply, Sink, answer_in_turn
+from tests.e2e.waiting import wait_until
 
 BROKEN = Reply(500, body=b"no room")
 
@@ -105,9 +106,9 @@ def test_a_waiting_resend_shows_when_it_is_due(api: Api, sink: Sink, dev_eui: st
     sink.answer = lambda _: BROKEN
     road = strict_road(api, sink, [dev_eui])
     road.send(uplink(dev_eui, 1))
-    sink.wait_for(1)
-    (waiting,) = road.wait_for_outcomes("QUEUED")
-    assert waiting["nextAttemptAt"]
+    due = wait_until("the resend is due", lambda: road.deliveries()[0]["nextAttemptAt"], timeout_s=1.5)
+    (waiting,) = road.deliveries()
+    assert (waiting["outcome"], waiting["nextAttemptAt"], waiting["lastStatus"]) == ("QUEUED", due, 500)
 
 
 def test_strict_mode_counts_an_endless_refusal_for_each_device_alone(

@@ -11,14 +11,14 @@ from longwire.core.destination import Destination, parse_destination
 from longwire.core.errors import InvalidInput, LongwireError
 from longwire.core.fields import Fields, Known, without_none
 from longwire.core.http import Endpoint
-from longwire.core.pattern import MAX_RENDERED_BYTES, Pattern
+from longwire.core.pattern import MAX_RENDERED_BYTES, Pattern, make_pattern
 
 CONNECTOR_ID = "actility-http-iot"
 MASK = "*****"
 MAX_HEADERS = 100
 
 _SECOND = timedelta(seconds=1)
-_NOWHERE = Destination("", Endpoint("http", "", 80), Pattern("", ()))
+_NOWHERE = Destination("", Endpoint("http", "", 80), make_pattern("", ()))
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SECRET_WORDS = ("authorization", "cookie", "key", "token", "secret", "password", "signature")
 _OURS_OR_FRAMING = frozenset(
@@ -190,7 +190,9 @@ def _parse_headers(fields: Fields, stored: Connection | None) -> tuple[tuple[str
 def _check_header_name(name: str, field: str, *, taken: bool) -> None:
     if not _TOKEN.fullmatch(name):
         raise InvalidInput(field[:200], "not a header name (letters, digits and !#$%&'*+-.^_`|~)")
-    if name.lower().replace("_", "-") in _OURS_OR_FRAMING or name.lower().startswith(_REFUSED_PREFIXES):
+    # Many servers (CGI, WSGI) take `_` for `-`.
+    plain = name.lower().replace("_", "-")
+    if plain in _OURS_OR_FRAMING or plain.startswith(_REFUSED_PREFIXES):
         raise InvalidInput(
             field, "this header is written by Longwire or frames the request; it cannot be set"
         )

@@ -8,7 +8,7 @@ from longwire.core import pattern
 from longwire.core.address_policy import parse_host
 from longwire.core.errors import InvalidInput
 from longwire.core.http import Endpoint
-from longwire.core.pattern import Literal, Members, Pattern, Rendered
+from longwire.core.pattern import Literal, Members, Pattern, Placeholder, Rendered
 
 MAX_URL_BYTES = 8 * 1024
 
@@ -51,6 +51,10 @@ def _endpoint(scheme: str, authority: str, field: str) -> Endpoint:
     number = int(port[1]) if port else _DEFAULT_PORTS[scheme]
     if not host:
         raise InvalidInput(field, "the host is missing")
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise InvalidInput(
+            field, f"cannot tell host and port apart in {authority[:60]!r}; an IPv6 address stands in brackets"
+        )
     if not 1 <= number <= 65535:  # noqa: PLR2004
         raise InvalidInput(field, f"the port must be 1..65535, got {number}")
     return Endpoint(scheme, parse_host(host, field), number)
@@ -64,13 +68,12 @@ def _target(url: str, start: int, field: str) -> Pattern:
         raise InvalidInput(field, "a fragment ('#...') is never sent; leave it out")
     if "\\" in literal or any(ord(character) < 0x20 or character == "\x7f" for character in literal):  # noqa: PLR2004
         raise InvalidInput(field, "backslashes and control characters are not allowed; percent-encode them")
-    parts = tuple(
+    parts: list[Literal | Placeholder] = [
         Literal(quote(part.text, safe=_LEGAL_IN_TARGET)) if isinstance(part, Literal) else part
         for part in compiled.parts
-    )
-    if url[start : start + 1] != "/":
-        parts = (Literal("/"), *parts)
-    return Pattern(compiled.source, parts)
+    ]
+    begin = [] if url[start : start + 1] == "/" else [Literal("/")]
+    return pattern.make_pattern(compiled.source, [*begin, *parts])
 
 
 def render_target(destination: Destination, members: Members) -> Rendered | None:
@@ -80,7 +83,7 @@ def render_target(destination: Destination, members: Members) -> Rendered | None
     servers resolve it even when it is percent-encoded.
     """
     rendered = pattern.render(destination.target, members, _encode)
-    if len(destination.target.parts) > 1 and _dot_segments(rendered.text) > _literal_dot_segments(
+    if not destination.target.is_literal and _dot_segments(rendered.text) > _literal_dot_segments(
         destination
     ):
         return None
@@ -97,4 +100,6 @@ def _literal_dot_segments(destination: Destination) -> int:
 
 
 def _dot_segments(target: str) -> int:
-    return sum(unquote(segment) in {".", ".."} for segment in target.partition("?")[0].split("/"))
+    # Some servers cut a segment at `;` before they resolve it.
+    segments = (segment.partition(";")[0] for segment in target.partition("?")[0].split("/"))
+    return sum(unquote(segment) in {".", ".."} for segment in segments)

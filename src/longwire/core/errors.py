@@ -38,9 +38,9 @@ class NotAvailableYet(LongwireError):
 
     code = "api-4002"
 
-    def __init__(self, name: str) -> None:
-        """Name what is missing, in the words the specification uses."""
-        super().__init__(f"not available yet: {name}", field=name)
+    def __init__(self, name: str, *, field: str | None = None) -> None:
+        """Name what is missing, in the words the specification uses; `field` where the name is more than a path."""
+        super().__init__(f"not available yet: {name}", field=field or name)
 
 
 class RouteNotAvailableYet(LongwireError):

@@ -68,7 +68,7 @@ def _dev_euis(fields: Fields) -> Iterable[DevEui]:
         matcher = Fields(element, path, fields.problems)
         kind = matcher.required_text("type")
         if kind == "thing":
-            matcher.note(NotAvailableYet(f"{matcher.at('type')}: thing"))
+            matcher.note(NotAvailableYet(f"{matcher.at('type')}: thing", field=matcher.at("type")))
             continue
         matcher.check_names(_MATCHER)
         if kind not in {"key", ""}:

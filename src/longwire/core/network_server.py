@@ -13,16 +13,14 @@ from longwire.core.fields import Fields, Known
 _KEY = re.compile(r"[0-9A-Fa-f]{32}")
 _LATER_TYPES = ("chirpstack", "thethingsstack")
 
-_NETWORK_SERVER = Known(
-    built=frozenset({"name", "type", "autoRegisterDevices", "configuration"}),
-    ignored=frozenset({"id", "uplinkUrl", "lastUplinkAt", "createdAt"}),
-    elsewhere={
-        name: f"configuration.{name}" for name in ("asKey", "asId", "lrcUrl", "acceptUnsignedReports")
-    },
-)
 _THINGPARK = Known(
     built=frozenset({"asKey", "maxTimeDeviation", "acceptUnsignedReports"}),
     planned=frozenset({"asId", "lrcUrl"}),
+)
+_NETWORK_SERVER = Known(
+    built=frozenset({"name", "type", "autoRegisterDevices", "configuration"}),
+    ignored=frozenset({"id", "uplinkUrl", "lastUplinkAt", "createdAt"}),
+    elsewhere={name: f"configuration.{name}" for name in _THINGPARK.built | _THINGPARK.planned},
 )
 
 
@@ -42,11 +40,11 @@ def parse_network_server(body: Any) -> NetworkServer:
     fields.check_names(_NETWORK_SERVER)
     kind = fields.required_text("type")
     if kind in _LATER_TYPES:
-        fields.note(NotAvailableYet(f"type {kind}"))
+        fields.note(NotAvailableYet(f"type {kind}", field="type"))
     elif kind not in {"thingpark", ""}:
         fields.wrong("type", f"expected thingpark, got {kind[:40]!r}")
     if not fields.boolean("autoRegisterDevices", default=True):
-        fields.note(NotAvailableYet("autoRegisterDevices: false"))
+        fields.note(NotAvailableYet("autoRegisterDevices: false", field="autoRegisterDevices"))
     name = fields.required_text("name", longest=255)
     configuration = fields.inner("configuration")
     configuration.check_names(_THINGPARK)

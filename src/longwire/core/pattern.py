@@ -5,7 +5,7 @@ alternatives, the first that yields a value wins. `{{` and `}}` are literal brac
 """
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -52,6 +52,8 @@ class Pattern:
 
     source: str
     parts: tuple[Literal | Placeholder, ...]
+    is_literal: bool
+    """No placeholder: it renders to the same text for every message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,13 @@ def compile_pattern(source: str, field: str) -> Pattern:
             at = end + 1
     if literal:
         parts.append(Literal("".join(literal)))
-    return Pattern(source, tuple(parts))
+    return make_pattern(source, parts)
+
+
+def make_pattern(source: str, parts: Iterable[Literal | Placeholder]) -> Pattern:
+    """Return the pattern of compiled parts."""
+    whole = tuple(parts)
+    return Pattern(source, whole, all(isinstance(part, Literal) for part in whole))
 
 
 def render(pattern: Pattern, members: Members, encode: Callable[[str], str] = str) -> Rendered:
@@ -181,7 +189,7 @@ def _end_of_quoted(source: str, start: int, field: str) -> int:
 def _alternative(text: str, at: int, field: str) -> Alternative:
     stripped = text.strip()
     if stripped.startswith("$"):
-        raise NotAvailableYet(f"{field}: JsonPath in patterns (position {at})")
+        raise NotAvailableYet(f"{field}: JsonPath in patterns (position {at})", field=field)
     if stripped.startswith("'"):
         return _quoted(stripped, at, field)
     names = tuple(name.strip() for name in stripped.split("."))

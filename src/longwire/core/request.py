@@ -9,7 +9,7 @@ from longwire.core.configuration import Configuration
 from longwire.core.destination import render_target
 from longwire.core.http import HttpRequest
 from longwire.core.message import with_downlink_url
-from longwire.core.pattern import MAX_RENDERED_BYTES, Literal, Members, Pattern
+from longwire.core.pattern import MAX_RENDERED_BYTES, Members
 
 USER_AGENT = f"Longwire/{__version__}".encode()
 
@@ -77,10 +77,9 @@ def _own_headers(sending: Sending, configured: list[tuple[str, bytes]]) -> tuple
 
 
 def _members(configuration: Configuration, body: bytes) -> Members:
-    """Return the root's members where a pattern may ask for them; reading them costs more than all the rest."""
-    patterns = (configuration.destination.target, *(value for _, value in configuration.headers))
-    return json_text.read_kept_members(body) if any(map(_has_placeholder, patterns)) else {}
-
-
-def _has_placeholder(compiled: Pattern) -> bool:
-    return any(not isinstance(part, Literal) for part in compiled.parts)
+    """Return the root's members where a pattern asks for them."""
+    if configuration.destination.target.is_literal and all(
+        each.is_literal for _, each in configuration.headers
+    ):
+        return {}
+    return json_text.read_kept_members(body)

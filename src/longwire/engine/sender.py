@@ -90,19 +90,20 @@ class Sender:
         request: HttpRequest,
         result: HttpResponse | TransportFailure,
     ) -> Attempt:
-        attempt = Attempt(
+        response = result if isinstance(result, HttpResponse) else None
+        failure = result if isinstance(result, TransportFailure) else None
+        return Attempt(
             number=number,
             at=at,
             trigger=trigger,
             duration=self._clock.now() - at,
             revision=self._revision,
+            status=response.status if response else None,
+            cause=failure.cause.value if failure else None,
+            detail=failure.detail if failure else "",
             remote_address=result.remote_address,
+            response=_kept_response(response, request) if response else None,
         )
-        if isinstance(result, TransportFailure):
-            return replace(attempt, cause=result.cause.value, detail=result.detail)
-        if is_accepted(result.status):
-            return replace(attempt, status=result.status)
-        return replace(attempt, status=result.status, response=without_secrets(result, request))
 
     def _judged(
         self, waiting: Waiting, attempts: list[Attempt], result: HttpResponse | TransportFailure
@@ -129,6 +130,11 @@ class Sender:
             waiting.delivery_id, (), Outcome.FAILED, reason, self._clock.now(), waiting.resends
         )
         return Visit(settlement, waiting, None)
+
+
+def _kept_response(response: HttpResponse, request: HttpRequest) -> HttpResponse | None:
+    """Return what the log keeps of a response: nothing of one that accepted the message."""
+    return None if is_accepted(response.status) else without_secrets(response, request)
 
 
 def without_secrets(response: HttpResponse, request: HttpRequest) -> HttpResponse:

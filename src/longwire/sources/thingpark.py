@@ -163,8 +163,10 @@ def _may_be_unsigned(root: str, members: Members, given: str) -> bool:
 
 def _is_signed(query: str, given: str, elements: str, key: str) -> bool:
     """Return whether the Token is right for the key as given, or in lower case; in constant time."""
-    expected = {token(elements, query, each) for each in (key, key.lower())}
-    found = [hmac.compare_digest(given.encode(), each.encode()) for each in expected]
+    found = [
+        hmac.compare_digest(given.encode(), token(elements, query, each).encode())
+        for each in {key, key.lower()}
+    ]
     return any(found)
 
 

@@ -107,7 +107,7 @@ class Front:
 
     async def _call_api(self, scope: Any, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
-        scope["state"]["identity"] = self.accounts.identify(_bearer(headers.get(b"authorization", b"")))
+        self.accounts.identify(_bearer(headers.get(b"authorization", b"")))
         body = await read_body(headers, receive)
         await self.api(scope, _replay(body, receive), send)
 
