@@ -46,6 +46,7 @@ from longwire.web.api_connections import ConnectionsApi
 from longwire.web.api_deliveries import DeliveriesApi
 from longwire.web.api_routing import FlowsApi, NetworkServersApi
 from longwire.web.ingest import Ingest
+from longwire.web.protocol import BoundedHttpProtocol
 from longwire.web.server import Front, make_api
 
 READY_TIMEOUT_S = 2.0
@@ -227,7 +228,7 @@ def _make_front(running: Running) -> Front:
 def _uvicorn_config(front: Front) -> uvicorn.Config:
     return uvicorn.Config(
         front,
-        http="httptools",
+        http=BoundedHttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

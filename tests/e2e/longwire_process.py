@@ -14,7 +14,7 @@ from tests.e2e.api_client import Api
 from tests.e2e.ports import free_port
 from tests.e2e.waiting import wait_until
 
-PROGRAM = Path(sys.executable).with_name("longwire")
+PROGRAM = str(Path(sys.executable).with_name("longwire"))
 OWNER_KEY = "owner-key-of-the-tests-0123456789"
 START_S = 20.0
 STOP_S = 15.0

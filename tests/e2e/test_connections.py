@@ -128,6 +128,15 @@ def test_a_secret_can_be_replaced_and_removed(road: Road, sink: Sink, dev_eui: s
     assert (second.all("Authorization"), second.header("X-Api-Key")) == ([], "k1")
 
 
+def test_an_owner_may_take_a_secret_along_to_another_origin(road: Road, dev_eui: str) -> None:
+    with Sink() as elsewhere:
+        document = road.connection
+        document["configuration"]["destinationURL"] = elsewhere.url()
+        assert road.put(document).status == 200
+        road.send(uplink(dev_eui, 1))
+        assert elsewhere.wait_for(1)[0].header("Authorization") == HEADERS["Authorization"]
+
+
 def test_a_refused_put_changes_nothing(road: Road) -> None:
     before = road.wait_for_state("OPENED")
     document = road.connection

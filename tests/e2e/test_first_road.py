@@ -10,7 +10,7 @@ import trustme
 from tests.e2e.api_client import Api, Road, connection_document, create_network_server, key_matchers
 from tests.e2e.longwire_process import Longwire
 from tests.e2e.lrc import AS_KEY, uplink
-from tests.e2e.sink import Received, Sink
+from tests.e2e.sink import OK, Received, Reply, Sink, answer_in_turn
 from tests.e2e.waiting import wait_until
 from tests.net.dns_server import DnsServer
 
@@ -173,8 +173,9 @@ def test_a_put_that_sends_the_stars_back_keeps_the_secret(road: Road, world: Wor
 def test_the_secret_stands_in_no_file_of_the_data_folder_and_not_in_the_output(
     road: Road, world: World, dev_eui: str
 ) -> None:
-    road.send(uplink(dev_eui, 1))
-    road.wait_for_outcomes("DELIVERED")
+    world.receiver.answer = answer_in_turn(OK, Reply(500), OK)
+    road.send(*(uplink(dev_eui, number) for number in (1, 2, 3)))
+    road.wait_for_outcomes("DELIVERED", "LOST", "DELIVERED")
     files = [path for path in world.longwire.data.rglob("*") if path.is_file()]
     assert any(dev_eui.encode() in path.read_bytes() for path in files), "what is in clear is found"
     for secret in (SECRET, "eg89a53sx!=", AS_KEY):

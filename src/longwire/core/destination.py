@@ -53,7 +53,8 @@ def _endpoint(scheme: str, authority: str, field: str) -> Endpoint:
         raise InvalidInput(field, "the host is missing")
     if ":" in host and not (host.startswith("[") and host.endswith("]")):
         raise InvalidInput(
-            field, f"cannot tell host and port apart in {authority[:60]!r}; an IPv6 address stands in brackets"
+            field,
+            f"cannot tell host and port apart in {authority[:60]!r}; an IPv6 address stands in brackets",
         )
     if not 1 <= number <= 65535:  # noqa: PLR2004
         raise InvalidInput(field, f"the port must be 1..65535, got {number}")

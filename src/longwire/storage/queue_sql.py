@@ -51,16 +51,17 @@ _INSERT_ATTEMPT = (
     " remote_address, response_headers, response_body, truncated) VALUES {rows}"
 )
 _PROGRESS = (
-    "reason=v.column2, attempt_count=attempt_count+v.column3, resends=v.column4, last_status=v.column5,"
-    " last_cause=v.column6"
+    "attempt_count=attempt_count+v.column3, resends=v.column4, last_status=v.column5, last_cause=v.column6"
 )
+_OF_ROWS = "FROM (VALUES {rows}) AS v WHERE delivery.id=v.column1"
 _SETTLE = (
-    f"UPDATE delivery SET {_PROGRESS}, outcome=v.column7, settled_at=v.column8, not_before=NULL"  # noqa: S608
-    " FROM (VALUES {rows}) AS v WHERE delivery.id=v.column1"
+    f"UPDATE delivery SET {_PROGRESS}, reason=v.column2, outcome=v.column7, settled_at=v.column8, not_before=NULL"  # noqa: S608
+    f" {_OF_ROWS}"
 )
+# What was discarded or has expired meanwhile stays so: only its attempt is counted.
 _KEEP = (
-    f"UPDATE delivery SET {_PROGRESS}, not_before=v.column7"  # noqa: S608
-    " FROM (VALUES {rows}) AS v WHERE delivery.id=v.column1 AND +delivery.outcome='QUEUED'"
+    f"UPDATE delivery SET {_PROGRESS}, reason=CASE outcome WHEN 'QUEUED' THEN v.column2 ELSE reason END,"  # noqa: S608
+    f" not_before=CASE outcome WHEN 'QUEUED' THEN v.column7 END {_OF_ROWS}"
 )
 
 
