@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: help setup run check test test-long lock bench clean
+.PHONY: help setup run check packages test test-long lock bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -36,10 +36,13 @@ check: $(VENV)/installed-dev ## style, types, floors
 	$(BIN)/lint-imports
 	$(BIN)/python tests/house.py
 
-test: check ## the quick form of every test
+packages: ## what tests need of the system: installed through apt when missing, as root
+	@sh tests/packages.sh
+
+test: check packages ## the quick form of every test
 	$(BIN)/pytest -q -n 2 --dist loadfile
 
-test-long: check ## the full counts (100 crash rounds, long hypothesis runs)
+test-long: check packages ## the full counts (100 crash rounds, long hypothesis runs)
 	TEST_LONG=1 $(BIN)/pytest -q
 
 lock: ## refresh the lock files (needs uv)

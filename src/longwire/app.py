@@ -25,8 +25,9 @@ from longwire.engine.lane import Tools
 from longwire.engine.supervisor import Supervisor
 from longwire.net.client import Client
 from longwire.net.interfaces import local_addresses
-from longwire.net.judge import why_blocked
+from longwire.net.judge import find_blocked
 from longwire.net.resolver import Resolver
+from longwire.net.tls import check_tls
 from longwire.settings import Settings
 from longwire.storage.accounts import Accounts
 from longwire.storage.activity import Activity
@@ -138,6 +139,7 @@ async def _open_parts(settings: Settings, database: Database, clock: Clock) -> S
     )
     await store.queue.open()
     await store.flows.load()
+    await store.configurations.load_validities()
     await store.network_servers.load()
     return store
 
@@ -211,8 +213,12 @@ async def _open_network(settings: Settings, listener: socket.socket) -> AsyncIte
 def _make_front(running: Running) -> Front:
     store, base_url = running.store, running.settings.base_url
 
-    async def refuses(endpoint: Endpoint) -> str | None:
-        return await why_blocked(running.network.resolver, running.network.policy, endpoint, CHECK_TIMEOUT)
+    async def refuses(endpoint: Endpoint) -> tuple[str, str] | None:
+        if (problem := check_tls(endpoint.tls, SystemClock().now())) is not None:
+            return "tls", problem
+        network = running.network
+        blocked = await find_blocked(network.resolver, network.policy, endpoint, CHECK_TIMEOUT)
+        return (blocked.party.value, blocked.reason) if blocked else None
 
     parts = (
         ConnectionsApi(store.configurations, store.flows, store.activity, refuses, base_url),
@@ -221,7 +227,7 @@ def _make_front(running: Running) -> Front:
         DeliveriesApi(store.activity, store.configurations, store.queue.webhook_id),
     )
     api = make_api([*(route for part in parts for route in part.routes()), *planned_routes()])
-    ingest = Ingest(store.network_servers, store.flows, store.queue)
+    ingest = Ingest(store.network_servers, store.flows, store.configurations.validities, store.queue)
     return Front(ingest, store.accounts, api, store.can_write, SystemClock().now)
 
 

@@ -254,6 +254,7 @@ class QueueMachine(RuleBasedStateMachine):
                 body=f"body {self.step}".encode(),
                 fingerprint=fingerprint(str(plan.mark)),
                 received_at=self.now,
+                aged_from=self.now,
             ),
             tuple(self.connections[number] for number in plan.connections),
         )
@@ -291,7 +292,9 @@ class QueueMachine(RuleBasedStateMachine):
             there = [each.connection_id for each in new.values() if each.body == body]
             assert sorted(there, key=str) in ([], sorted(put.connection_ids or (None,), key=str))
         for delivery_id, each in sorted(new.items()):
-            waiting = Waiting(delivery_id, each.position, each.order_key)
+            waiting = Waiting(
+                delivery_id, each.position, each.order_key, aged_from=by_body[each.body].message.aged_from
+            )
             self.model.add(by_body[each.body], waiting, each.connection_id, self.step)
 
     async def _settle(self, delivery_ids: Sequence[int], visit: Visit) -> None:

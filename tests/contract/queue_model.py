@@ -126,7 +126,6 @@ class QueueModel:
         expected.waiting = replace(
             expected.waiting,
             attempt_count=expected.waiting.attempt_count + 1,
-            last_status=attempt.status,
         )
 
     @staticmethod

@@ -1,16 +1,12 @@
 """The queue's contract, on every implementation: a stateful property against a model, and its promises one by one."""
 
-import asyncio
 import itertools
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from hypothesis.stateful import run_state_machine_as_test
 from tests.contract.conftest import OpenQueue
 from tests.contract.queue_machine import QueueMachine
-from tests.contract.sql_queue import SqlQueue
 from tests.samples.effort import LONG, examples
 
 T0 = datetime(2026, 3, 14, 10, 0, tzinfo=UTC)
@@ -24,6 +20,5 @@ def test_the_queue_agrees_with_its_model(open_queue: OpenQueue, tmp_path: Path) 
         folder.mkdir()
         return QueueMachine(open_queue, folder)
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        machine, settings=examples(25, stateful_step_count=60 if LONG else 25)
-    )
+    effort = examples(25, stateful_step_count=60 if LONG else 25)
+    run_state_machine_as_test(machine, settings=effort)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.samples.effort import examples
 
-from longwire.core.configuration import Changes, Connection, parse_connection, plan_changes, to_document
+from longwire.core.configuration import Changes, Connection, Run, parse_connection, plan_changes, to_document
 from longwire.core.errors import NotAvailableYet
 from longwire.core.fields import InvalidDocument
 from longwire.core.http import Endpoint
@@ -71,6 +71,8 @@ def test_absent_members_have_the_defaults_of_the_specification() -> None:
             "maxInFlight": 16,
             "requestTimeout": "10s",
             "blamePeriod": 30,
+            "reconnectStrategy": "NORMAL",
+            "strictModeAction": "RESEND",
         },
     }
 
@@ -307,4 +309,12 @@ def test_no_document_makes_anything_but_a_refusal(body: object) -> None:
 def test_only_lanes_whose_revision_changed_are_stopped_and_started(
     running: dict[int, int], desired: dict[int, int], stop: tuple[int, ...], start: tuple[int, ...]
 ) -> None:
-    assert plan_changes(running, desired) == Changes(stop, start)
+    assert plan_changes(_runs(running), _runs(desired)) == Changes(stop, start)
+
+
+def _runs(revisions: dict[int, int]) -> dict[int, Run]:
+    return {connection_id: Run(revision) for connection_id, revision in revisions.items()}
+
+
+def test_a_lane_that_was_restarted_by_command_is_stopped_and_started() -> None:
+    assert plan_changes({1: Run(3, 0)}, {1: Run(3, 1)}) == Changes((1,), (1,))

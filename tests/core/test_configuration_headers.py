@@ -7,16 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.samples.effort import examples
 
-from longwire.core.configuration import (
-    MASK,
-    Connection,
-    is_secret_header,
-    map_secrets,
-    mask,
-    parse_connection,
-    to_document,
-)
-from longwire.core.fields import InvalidDocument
+from longwire.core.configuration import Connection, map_secrets, mask, parse_connection, to_document
+from longwire.core.fields import MASK, InvalidDocument
+from longwire.core.headers import is_secret_header
 
 REFUSED = [
     "Host",

@@ -60,9 +60,10 @@ def one_round(server: Longwire, sink: Sink, killer: Killer, fleet: Fleet, chance
     """Let it run until it is killed, start it again; return for how many seconds it was up."""
     way = WAYS[sink.epoch % len(WAYS)]
     began = time.monotonic()
-    killer.arm(way, chance.randint(50, 500))
+    # From the first request after a start to the five hundredth, the early ones as often as the late ones.
+    killer.arm(way, int(2 ** chance.uniform(0, 9)))
     if way == "random":
-        killer.struck.wait(chance.uniform(0.1, 1.2))
+        killer.struck.wait(chance.uniform(0.02, 1.2))
         killer.strike()
     assert killer.struck.wait(30), f"no kill in round {sink.epoch}: {len(sink.requests)} requests"
     up_s = time.monotonic() - began

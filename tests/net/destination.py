@@ -6,10 +6,12 @@ import socket
 import ssl
 import struct
 from collections.abc import Awaitable, Callable
-from typing import Self
+from dataclasses import replace
+from typing import Any, Self
 
-from longwire.core.http import Endpoint, HttpRequest
+from longwire.core.http import Endpoint, HttpRequest, Proxy, TlsSettings
 
+_NO_TLS_SETTINGS = TlsSettings()
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -30,6 +32,36 @@ class Peer:
         self.requests.append(request)
         return request
 
+    async def read_head(self) -> bytes:
+        """Return the bytes of a head without body."""
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        self.requests.append(head)
+        return head
+
+    async def read(self, size: int) -> bytes:
+        return await self._reader.readexactly(size)
+
+    async def relay(self, host: str, port: int) -> None:
+        """Pass bytes both ways to another server until one side ends."""
+        reader, writer = await asyncio.open_connection(host, port)
+
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            while piece := await source.read(65536):
+                sink.write(piece)
+                await sink.drain()
+
+        pumps = [
+            asyncio.create_task(pump(self._reader, writer)),
+            asyncio.create_task(pump(reader, self._writer)),
+        ]
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in pumps:
+                task.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+            writer.close()
+
     async def read_some(self) -> bytes:
         return await self._reader.read(4096)
 
@@ -48,6 +80,10 @@ class Peer:
             while await self._reader.read(65536):
                 pass
         self.gone.set()
+
+    def certificate(self) -> Any:
+        """Return what `ssl` tells of the client's certificate."""
+        return self._writer.get_extra_info("peercert")
 
     def reset(self) -> None:
         """Close with RST."""
@@ -143,3 +179,8 @@ def echoed(request: bytes) -> bytes:
 async def say_nothing(peer: Peer) -> None:
     """Read the request and never answer."""
     await peer.wait_until_gone()
+
+
+def through(request: HttpRequest, proxy: Proxy, tls: TlsSettings = _NO_TLS_SETTINGS) -> HttpRequest:
+    """Return the same request by way of a proxy."""
+    return replace(request, endpoint=replace(request.endpoint, proxy=proxy, tls=tls))

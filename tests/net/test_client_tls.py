@@ -1,80 +1,33 @@
 """TLS towards destinations: whom it trusts, what it says when it does not (case TL)."""
 
 import asyncio
-import contextlib
-import socket
 import ssl
-import threading
-import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
 import trustme
+from tests.net.certificates import (
+    CA,
+    GOOD,
+    refusing,
+    self_signed,
+    serving,
+    speaking_only_tls_1_1,
+    trusting,
+)
 from tests.net.destination import OK, Destination, Peer, answering, echo
 
 from longwire.core.address_policy import parse_allow_list
 from longwire.core.http import Cause, HttpRequest, HttpResponse, TransportFailure
 from longwire.net.client import Client
 from longwire.net.resolver import Resolver
-from longwire.net.tls import default_context
 
 SOON = timedelta(seconds=0.3)
 LATER = timedelta(seconds=20)
 DAY = timedelta(days=1)
-
-CA = trustme.CA()
-GOOD = CA.issue_cert("localhost", "127.0.0.1", "::1")
-
-
-def trusting() -> ssl.SSLContext:
-    context = default_context()
-    CA.configure_trust(context)
-    return context
-
-
-def serving(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    return context
-
-
-def self_signed() -> ssl.SSLContext:
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with authority.cert_pem.tempfile() as certificate, authority.private_key_pem.tempfile() as key:
-        context.load_cert_chain(certificate, key)
-    return context
-
-
-def speaking_only_tls_1_1() -> ssl.SSLContext:
-    context = serving(GOOD)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.set_ciphers("ALL:@SECLEVEL=0")
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
-    return context
-
-
-@contextlib.contextmanager
-def refusing(context: ssl.SSLContext) -> Iterator[int]:
-    """Give the port of a destination whose handshake fails; blocking, for asyncio's servers send no TLS alert."""
-
-    def serve() -> None:
-        accepted, _ = listener.accept()
-        with accepted, contextlib.suppress(OSError):
-            accepted.settimeout(5)
-            with context.wrap_socket(accepted, server_side=True) as secured:
-                secured.recv(4096)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = threading.Thread(target=serve)
-        server.start()
-        yield listener.getsockname()[1]
-        server.join()
 
 
 @pytest_asyncio.fixture

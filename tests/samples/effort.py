@@ -1,10 +1,10 @@
-"""How hard the properties try: `LONGWIRE_TEST_LONG=1` asks for twenty times as many examples."""
+"""How hard the properties try: `TEST_LONG=1` asks for twenty times as many examples."""
 
 import os
 
 from hypothesis import HealthCheck, settings
 
-LONG = os.environ.get("LONGWIRE_TEST_LONG") == "1"
+LONG = os.environ.get("TEST_LONG") == "1"
 
 
 def examples(quick: int, **others: int) -> settings:

@@ -42,6 +42,7 @@ def test_an_uplink_becomes_a_message_with_its_envelope() -> None:
         body=uplink(),
         fingerprint=message.fingerprint,
         received_at=NOW,
+        aged_from=message.aged_from,
     )
 
 

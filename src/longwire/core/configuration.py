@@ -1,42 +1,26 @@
 """The document of a connection: parse, defaults, secrets and their masks, what a change asks of the engine."""
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 
-from longwire.core import pattern
 from longwire.core.destination import Destination, parse_destination
 from longwire.core.errors import InvalidInput, LongwireError
-from longwire.core.fields import Fields, Known, without_none
-from longwire.core.http import Endpoint
-from longwire.core.pattern import MAX_RENDERED_BYTES, Pattern, make_pattern
+from longwire.core.fields import MASK, Fields, Known, without_none
+from longwire.core.headers import Headers, is_secret_header, parse_headers
+from longwire.core.http import Endpoint, Proxy, TlsSettings
+from longwire.core.pattern import make_pattern
+from longwire.core.proxy import parse_proxy
+from longwire.core.schedule import Strategy
+from longwire.core.signature import SigningKey, parse_signing_secret
 
 CONNECTOR_ID = "actility-http-iot"
-MASK = "*****"
-MAX_HEADERS = 100
 
 _SECOND = timedelta(seconds=1)
+_LONGEST_PEM = 64 * 1024
 _NOWHERE = Destination("", Endpoint("http", "", 80), make_pattern("", ()))
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_SECRET_WORDS = ("authorization", "cookie", "key", "token", "secret", "password", "signature")
-_OURS_OR_FRAMING = frozenset(
-    {
-        "host",
-        "content-length",
-        "transfer-encoding",
-        "connection",
-        "keep-alive",
-        "te",
-        "trailer",
-        "upgrade",
-        "expect",
-        "content-encoding",
-    }
-)
-_REFUSED_PREFIXES = ("proxy-", "webhook-", "longwire-")
-
 _CONFIGURATION = Known(
     built=frozenset(
         {
@@ -48,29 +32,32 @@ _CONFIGURATION = Known(
             "maxInFlight",
             "requestTimeout",
             "blamePeriod",
+            "reconnectStrategy",
+            "strictModeAction",
+            "uplinkTimeValidity",
+            "maxRequestsPerSecond",
+            "signingSecret",
+            "proxy",
+            "tls",
         }
     ),
     planned=frozenset(
         {
             "sendMetadata",
             "sendRawDecodedFormat",
-            "uplinkTimeValidity",
             "downlinkEnabled",
             "downlinkAsId",
             "downlinkAsKey",
             "downlinkPort",
-            "reconnectStrategy",
-            "proxy",
             "lrcCompliance",
             "tunnelInterfaceAuthenticationKey",
-            "maxRequestsPerSecond",
-            "strictModeAction",
-            "signingSecret",
-            "tls",
         }
     ),
     elsewhere={name: name for name in ("name", "active", "debug", "brand", "alarms", "connectorId")},
 )
+
+_PROXY = Known(built=frozenset({"hostname", "username", "password"}))
+_TLS = Known(built=frozenset({"caCertificate", "clientCertificate", "clientKey", "verify"}))
 
 READ_ONLY = frozenset(
     {
@@ -96,18 +83,56 @@ _CONNECTION = Known(
 )
 
 
+class StrictModeAction(Enum):
+    """What strict mode does about an answer other than 2xx: send again, or close and keep the message first."""
+
+    RESEND = "RESEND"
+    CLOSE = "CLOSE"
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """How old a message may become; `text` is the duration as written."""
+
+    text: str
+    age: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredProxy:
+    """The proxy; `hostname` is the text as written."""
+
+    hostname: str
+    proxy: Proxy
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """The signing secrets as written, and their keys."""
+
+    secret: str
+    keys: tuple[SigningKey, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """What the connector `actility-http-iot` needs; header values and the URL are compiled patterns."""
 
     destination: Destination
-    headers: tuple[tuple[str, Pattern], ...] = ()
+    headers: Headers = ()
     strict_mode: bool = False
     description: str | None = None
     create_devices: bool = True
     max_in_flight: int = 16
     request_timeout: timedelta = 10 * _SECOND
     blame_period: timedelta = 30 * _SECOND
+    strategy: Strategy = Strategy.NORMAL
+    strict_mode_action: StrictModeAction = StrictModeAction.RESEND
+    uplink_time_validity: Validity | None = None
+    max_requests_per_second: float | None = None
+    signing: Signing | None = None
+    proxy: ConfiguredProxy | None = None
+    tls: TlsSettings = TlsSettings()  # noqa: RUF009 - a frozen value
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +175,78 @@ def _name(fields: Fields) -> str | None:
 
 def _parse_configuration(fields: Fields, stored: Connection | None) -> Configuration:
     fields.check_names(_CONFIGURATION)
+    before = stored.configuration if stored else None
+    proxy = _parse_proxy(fields, before.proxy if before else None)
+    tls = _parse_tls(fields, before.tls if before else TlsSettings())
+    destination = _parse_destination(fields)
+    endpoint = replace(destination.endpoint, proxy=proxy.proxy if proxy else None, tls=tls)
     return Configuration(
-        destination=_parse_destination(fields),
-        headers=_parse_headers(fields.inner("headers"), stored),
+        destination=replace(destination, endpoint=endpoint),
+        proxy=proxy,
+        tls=tls,
+        headers=parse_headers(fields.inner("headers"), before.headers if before else ()),
         strict_mode=fields.boolean("strictMode", default=False),
         description=fields.text("description"),
         create_devices=fields.boolean("createDevices", default=True),
         max_in_flight=fields.integer("maxInFlight", 16, 1, 256),
         request_timeout=fields.duration("requestTimeout", 10 * _SECOND, _SECOND, 60 * _SECOND),
         blame_period=fields.integer("blamePeriod", 30, 0, 86400) * _SECOND,
+        strategy=Strategy(fields.choice("reconnectStrategy", "NORMAL", [each.value for each in Strategy])),
+        strict_mode_action=StrictModeAction(
+            fields.choice("strictModeAction", "RESEND", [each.value for each in StrictModeAction])
+        ),
+        uplink_time_validity=_parse_validity(fields),
+        max_requests_per_second=fields.number("maxRequestsPerSecond", 0.01, 10_000),
+        signing=_parse_signing(fields, before.signing if before else None),
     )
+
+
+def _parse_validity(fields: Fields) -> Validity | None:
+    if "uplinkTimeValidity" not in fields.members:
+        return None
+    age = fields.duration("uplinkTimeValidity", _SECOND, _SECOND, timedelta(days=3650))
+    return Validity(str(fields.members["uplinkTimeValidity"]), age)
+
+
+def _parse_proxy(fields: Fields, stored: ConfiguredProxy | None) -> ConfiguredProxy | None:
+    if "proxy" not in fields.members:
+        return None
+    inner = fields.inner("proxy")
+    inner.check_names(_PROXY)
+    hostname = inner.required_text("hostname")
+    password = inner.secret("password", stored.proxy.password if stored else None)
+    try:
+        return ConfiguredProxy(hostname, parse_proxy(hostname, inner.text("username"), password, inner.path))
+    except InvalidInput as problem:
+        if hostname:
+            fields.note(problem)
+        return None
+
+
+def _parse_tls(fields: Fields, stored: TlsSettings) -> TlsSettings:
+    inner = fields.inner("tls")
+    inner.check_names(_TLS)
+    settings = TlsSettings(
+        inner.text("caCertificate", longest=_LONGEST_PEM),
+        inner.text("clientCertificate", longest=_LONGEST_PEM),
+        inner.secret("clientKey", stored.client_key),
+        inner.boolean("verify", default=True),
+    )
+    if (settings.client_certificate is None) != (settings.client_key is None):
+        missing = "clientKey" if settings.client_key is None else "clientCertificate"
+        inner.wrong(missing, "required: client certificate and key come together")
+    return settings
+
+
+def _parse_signing(fields: Fields, stored: Signing | None) -> Signing | None:
+    secret = fields.secret("signingSecret", stored.secret if stored else None)
+    if secret is None or secret == MASK:
+        return None
+    try:
+        return Signing(secret, parse_signing_secret(secret, fields.at("signingSecret")))
+    except InvalidInput as problem:
+        fields.note(problem)
+        return None
 
 
 def _parse_destination(fields: Fields) -> Destination:
@@ -170,51 +257,6 @@ def _parse_destination(fields: Fields) -> Destination:
         if url:
             fields.note(problem)
         return _NOWHERE
-
-
-def _parse_headers(fields: Fields, stored: Connection | None) -> tuple[tuple[str, Pattern], ...]:
-    known = {name.lower(): value for name, value in stored.configuration.headers} if stored else {}
-    headers: dict[str, tuple[str, Pattern]] = {}
-    if len(fields.members) > MAX_HEADERS:
-        fields.wrong("", f"more than {MAX_HEADERS} headers")
-    for name in list(fields.members)[:MAX_HEADERS]:
-        try:
-            _check_header_name(name, fields.at(name), taken=name.lower() in headers)
-            value = fields.text(name, "")
-            headers[name.lower()] = name, _header_value(name, value or "", fields.at(name), known)
-        except LongwireError as problem:
-            fields.note(problem)
-    return tuple(headers.values())
-
-
-def _check_header_name(name: str, field: str, *, taken: bool) -> None:
-    if not _TOKEN.fullmatch(name):
-        raise InvalidInput(field[:200], "not a header name (letters, digits and !#$%&'*+-.^_`|~)")
-    # Many servers (CGI, WSGI) take `_` for `-`.
-    plain = name.lower().replace("_", "-")
-    if plain in _OURS_OR_FRAMING or plain.startswith(_REFUSED_PREFIXES):
-        raise InvalidInput(
-            field, "this header is written by Longwire or frames the request; it cannot be set"
-        )
-    if taken:
-        raise InvalidInput(field, "this header stands twice (names do not depend on case)")
-
-
-def _header_value(name: str, value: str, field: str, known: Mapping[str, Pattern]) -> Pattern:
-    if value == MASK and is_secret_header(name):
-        if name.lower() not in known:
-            raise InvalidInput(field, f"{MASK} keeps a stored value, and there is none")
-        return known[name.lower()]
-    if any(character in value for character in "\r\n\0"):
-        raise InvalidInput(field, "a header value cannot hold CR, LF or NUL")
-    if len(value.encode()) > MAX_RENDERED_BYTES:
-        raise InvalidInput(field, f"longer than {MAX_RENDERED_BYTES} bytes")
-    return pattern.compile_pattern(value, field)
-
-
-def is_secret_header(name: str) -> bool:
-    """Return whether a header's value is a secret: its name says so (specification, section 3)."""
-    return any(word in name.lower() for word in _SECRET_WORDS)
 
 
 def to_document(connection: Connection) -> dict[str, Any]:
@@ -237,9 +279,34 @@ def to_document(connection: Connection) -> dict[str, Any]:
             "maxInFlight": configuration.max_in_flight,
             "requestTimeout": f"{configuration.request_timeout // _SECOND}s",
             "blamePeriod": configuration.blame_period // _SECOND,
+            "reconnectStrategy": configuration.strategy.value,
+            "strictModeAction": configuration.strict_mode_action.value,
+            "uplinkTimeValidity": validity.text if (validity := configuration.uplink_time_validity) else None,
+            "maxRequestsPerSecond": configuration.max_requests_per_second,
+            "signingSecret": configuration.signing.secret if configuration.signing else None,
+            "proxy": _proxy_document(configuration.proxy),
+            "tls": _tls_document(configuration.tls),
         },
     }
     return without_none(document)
+
+
+def _proxy_document(configured: ConfiguredProxy | None) -> dict[str, Any] | None:
+    if configured is None:
+        return None
+    proxy = configured.proxy
+    return {"hostname": configured.hostname, "username": proxy.username, "password": proxy.password}
+
+
+def _tls_document(settings: TlsSettings) -> dict[str, Any] | None:
+    if settings == TlsSettings():
+        return None
+    return {
+        "caCertificate": settings.ca_certificate,
+        "clientCertificate": settings.client_certificate,
+        "clientKey": settings.client_key,
+        "verify": settings.verify,
+    }
 
 
 def map_secrets(document: Mapping[str, Any], change: Callable[[str, str], str]) -> dict[str, Any]:
@@ -249,12 +316,27 @@ def map_secrets(document: Mapping[str, Any], change: Callable[[str, str], str]) 
         name: change(f"configuration.headers.{name.lower()}", value) if is_secret_header(name) else value
         for name, value in configuration["headers"].items()
     }
+    if "signingSecret" in configuration:
+        configuration["signingSecret"] = change("configuration.signingSecret", configuration["signingSecret"])
+    for group, name in (("proxy", "password"), ("tls", "clientKey")):
+        if name in configuration.get(group, {}):
+            members = configuration[group]
+            changed = change(f"configuration.{group}.{name}", members[name])
+            configuration[group] = {**members, name: changed}
     return {**document, "configuration": configuration}
 
 
 def mask(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document with every secret as `*****`."""
     return map_secrets(document, lambda _path, _value: MASK)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What runs of a connection: a revision of its configuration, and how often it was restarted by command."""
+
+    revision: int
+    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,11 +347,11 @@ class Changes:
     start: tuple[int, ...]
 
 
-def plan_changes(running: Mapping[int, int], desired: Mapping[int, int]) -> Changes:
-    """Return which lanes to stop and start; both map a connection's id to its revision.
+def plan_changes(running: Mapping[int, Run], desired: Mapping[int, Run]) -> Changes:
+    """Return which lanes to stop and start; both map a connection's id to what runs of it.
 
-    A lane whose revision changed is in both: it ends before its successor begins, so that order is kept.
+    A lane of which that changed is in both: it ends before its successor begins, so that order is kept.
     """
-    stale = tuple(i for i, revision in running.items() if desired.get(i) != revision)
-    fresh = tuple(i for i, revision in desired.items() if running.get(i) != revision)
+    stale = tuple(i for i, run in running.items() if desired.get(i) != run)
+    fresh = tuple(i for i, run in desired.items() if running.get(i) != run)
     return Changes(stale, fresh)

@@ -45,6 +45,7 @@ class Event(Enum):
     UNANSWERED = "no complete response"
     DRAINED = "nothing is in flight any more"
     DEACTIVATE = "active = false"
+    IDLE = "no uplink for an hour (AGGRESSIVE)"
     HOST_LOST = "the worker does not report"
 
 
@@ -103,6 +104,8 @@ class Report:
 
 Command = Probe | Report
 
+IDLE_AFTER = timedelta(hours=1)
+
 WAITING = frozenset({Status.CLOSED, Status.AUTHENTICATION_FAILED})
 _TRYING = (Status.OPENING, Status.AUTHENTICATING)
 _RUNNING = (*_TRYING, Status.OPENED, Status.CLOSING, Status.CLOSED, Status.AUTHENTICATION_FAILED)
@@ -126,6 +129,9 @@ def _table() -> dict[tuple[Status, Event], Status]:
     table[Status.OPENING, Event.CREDENTIALS_SENT] = Status.AUTHENTICATING
     table[Status.OPENED, Event.ANSWERED] = Status.OPENED
     table[Status.OPENED, Event.UNANSWERED] = Status.CLOSING
+    # Through a proxy in absolute form the first message is the probe: its 407 comes when the connection is open.
+    table[Status.OPENED, Event.CREDENTIALS_REFUSED] = Status.AUTHENTICATION_FAILED
+    table[Status.OPENED, Event.IDLE] = Status.OPENING
     table[Status.CLOSING, Event.DRAINED] = Status.CLOSED
     return table
 
@@ -154,6 +160,13 @@ def step(state: State, happened: Happened, policy: Policy) -> tuple[State, tuple
     reason = happened.reason or (state.reason if outage else "")
     after = State(target, happened.at, reason, outage)
     return after, _commands(state, after)
+
+
+def idle_at(state: State, policy: Policy, last_uplink_at: datetime) -> datetime | None:
+    """Return when an open connection is restarted for want of uplinks: AGGRESSIVE only."""
+    if policy.strategy is not Strategy.AGGRESSIVE or state.status is not Status.OPENED:
+        return None
+    return max(state.since, last_uplink_at) + IDLE_AFTER
 
 
 def allowance(state: State, max_in_flight: int) -> int:

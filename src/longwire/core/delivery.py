@@ -42,15 +42,15 @@ class Waiting:
     """A delivery that waits, as the lane looks ahead over it: no body.
 
     `position` is its place in the connection's queue; `attempt_count` counts every attempt row, `resends` only those
-    that strict mode limits; `not_before` is when its resend is due.
+    that strict mode limits; `not_before` is when its resend is due; its age counts from `aged_from`.
     """
 
     delivery_id: int
     position: int
     order_key: str
+    aged_from: datetime
     attempt_count: int = 0
     resends: int = 0
-    last_status: int | None = None
     not_before: datetime | None = None
 
 
@@ -76,11 +76,15 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What follows from an attempt: the outcome (QUEUED while the message stays), and the resend's wait."""
+    """What follows from an attempt: the outcome (QUEUED while the message stays), and the resend's wait.
+
+    `closes`: the connection closes, as if there had been no answer.
+    """
 
     outcome: Outcome
     reason: str = ""
     resend_after: timedelta | None = None
+    closes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,25 +101,41 @@ class Settlement:
 
 
 def next_trigger(waiting: Waiting) -> Trigger:
-    """Return why the delivery is sent now: a resend follows a response, a reconnect follows none."""
+    """Return why the delivery is sent now: only what waited for a resend is one."""
     if waiting.attempt_count == 0:
         return Trigger.FIRST
-    return Trigger.RECONNECT if waiting.last_status is None else Trigger.RESEND
+    return Trigger.RECONNECT if waiting.not_before is None else Trigger.RESEND
 
 
-def verdict(result: HttpResponse | TransportFailure, *, strict: bool, resends: int) -> Verdict:
+def is_expired(aged_from: datetime, validity: timedelta, now: datetime) -> bool:
+    """Return whether a message is older than its connection allows (`uplinkTimeValidity`)."""
+    return now - aged_from > validity
+
+
+class Mode(Enum):
+    """What a connection does about an answer other than 2xx."""
+
+    LOSE = "strictMode off"
+    RESEND = "strictMode on, strictModeAction RESEND"
+    CLOSE = "strictMode on, strictModeAction CLOSE"
+
+
+def verdict(result: HttpResponse | TransportFailure, *, mode: Mode, resends: int) -> Verdict:
     """Return what follows from the result of an attempt; `resends` counts those made so far, this one included.
 
-    Without a complete response the message stays, in both modes. 2xx is DELIVERED. Anything else is LOST without
-    strict mode; with it the message is sent again up to 3 times, 2 s apart, then REJECTED.
+    Without a complete response the message stays, in every mode. 2xx is DELIVERED. Anything else is LOST without
+    strict mode; with it the message is sent again up to 3 times, 2 s apart, then REJECTED; or, with CLOSE, it
+    stays first and the connection closes.
     """
     if isinstance(result, TransportFailure):
-        return Verdict(Outcome.QUEUED, f"{result.cause.value}: {result.detail}")
+        return Verdict(Outcome.QUEUED, f"{result.cause.value}: {result.detail}", closes=True)
     if is_accepted(result.status):
         return Verdict(Outcome.DELIVERED)
     answered = f"the destination answered {result.status}"
-    if not strict:
+    if mode is Mode.LOSE:
         return Verdict(Outcome.LOST, f"{answered}, strictMode is off")
+    if mode is Mode.CLOSE:
+        return Verdict(Outcome.QUEUED, f"{answered}, strictModeAction is CLOSE", closes=True)
     if resends < MAX_RESENDS:
         return Verdict(Outcome.QUEUED, answered, RESEND_AFTER)
     return Verdict(Outcome.REJECTED, f"{answered} after {MAX_RESENDS} resends")

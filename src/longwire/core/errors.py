@@ -77,6 +77,12 @@ class Conflict(LongwireError):
     code = "api-4091"
 
 
+class Stale(LongwireError):
+    """The caller's `If-Match` names another revision than the one that is stored."""
+
+    code = "api-4121"
+
+
 class TooLarge(LongwireError):
     """The request, or one part of it, is over a limit."""
 

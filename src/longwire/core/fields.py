@@ -2,15 +2,23 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from longwire.core.errors import InvalidInput, LongwireError, NotAvailableYet
 
-_DURATION = re.compile(r"([0-9]{1,9})([smh])")
-_UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
+MASK = "*****"
+"""What a secret reads back as; sent back, it keeps the stored value."""
+
+_DURATION = re.compile(r"([0-9]{1,9})([smhd])")
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
 _KINDS = {dict: "an object", list: "an array", str: "a string", bool: "true or false", int: "an integer"}
 
 
@@ -131,6 +139,34 @@ class Fields:
             self.wrong(name, f"expected a duration such as '10s' from {bounds}, got {text[:40]!r}")
             return default
         return value
+
+    def number(self, name: str, low: float, high: float) -> float | None:
+        """Return a number member within `low` and `high`, or None."""
+        value = self.members.get(name)
+        if name not in self.members:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.wrong(name, f"expected a number, got {describe(value)}")
+        elif not low <= value <= high:
+            self.wrong(name, f"expected {low:g}..{high:g}, got {value:g}")
+        else:
+            return value
+        return None
+
+    def choice(self, name: str, default: str, allowed: Collection[str]) -> str:
+        """Return a string member that is one of those allowed."""
+        value: str = self._typed(name, str, default)
+        if value not in allowed:
+            self.wrong(name, f"expected {', '.join(allowed)}, got {value[:40]!r}")
+            return default
+        return value
+
+    def secret(self, name: str, stored: str | None) -> str | None:
+        """Return a secret string member; the mask keeps the stored value."""
+        value = self.text(name)
+        if value == MASK and stored is None:
+            self.wrong(name, f"{MASK} keeps a stored value, and there is none")
+        return stored if value == MASK else value
 
     def inner(self, name: str, *, required: bool = False) -> "Fields":
         """Return the reader of an object member; of an empty object where it is absent."""

@@ -1,6 +1,6 @@
 """The two values of the outgoing boundary: an HttpRequest goes in, an HttpResponse or a TransportFailure comes back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -20,19 +20,65 @@ class Cause(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Whom to dial: `host` is a name or an address literal (IPv6 without brackets), never a pattern."""
+class Proxy:
+    """Whom to go through; `scheme` is `http`, `https` (TLS to the proxy itself) or `socks5`.
+
+    `host` as in Endpoint. A password never comes without a user name. Its repr shows no password.
+    """
 
     scheme: str
     host: str
     port: int
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def authority(self) -> str:
+        """Return `host:port`, with brackets for IPv6: the name of the proxy in every message."""
+        return host_and_port(self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """How one connection speaks TLS with its destination; all texts are PEM. Its repr shows no PEM.
+
+    `ca_certificate` is trusted instead of the system's authorities. `client_certificate` (with the chain that
+    leads to its authority, if any) and `client_key` come together. `verify=False` checks neither chain nor host.
+    """
+
+    ca_certificate: str | None = field(default=None, repr=False)
+    client_certificate: str | None = field(default=None, repr=False)
+    client_key: str | None = field(default=None, repr=False)
+    verify: bool = True
+
+
+_DEFAULT_TLS = TlsSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Whom to reach, through which proxy, with which TLS settings; equal endpoints share their sockets.
+
+    `host` is a name or an address literal (IPv6 without brackets), never a pattern.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    proxy: Proxy | None = None
+    tls: TlsSettings = _DEFAULT_TLS
 
     @property
     def authority(self) -> str:
         """Return `host[:port]` as the Host header wants it: brackets for IPv6, no default port."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
         default = 443 if self.scheme == "https" else 80
-        return host if self.port == default else f"{host}:{self.port}"
+        whole = host_and_port(self.host, self.port)
+        return whole.removesuffix(f":{default}") if self.port == default else whole
+
+
+def host_and_port(host: str, port: int) -> str:
+    """Return `host:port`, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,8 @@ class Message:
     """One message as the queue keeps it.
 
     `body` is the text as received, one root object; `order_key` names whose messages stay in order: the DevEUI, or
-    the gateway for `BS_alarm`; `fingerprint` says which messages are repeats of each other (16 bytes).
+    the gateway for `BS_alarm`; `fingerprint` says which messages are repeats of each other (16 bytes); its age
+    counts from `aged_from`, the earlier of its `Time` and its receipt.
     """
 
     network_server_id: str
@@ -55,6 +56,7 @@ class Message:
     body: bytes
     fingerprint: bytes
     received_at: datetime
+    aged_from: datetime
 
 
 def fingerprint(*parts: str | bytes) -> bytes:

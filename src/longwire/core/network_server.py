@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from longwire.core.configuration import MASK
 from longwire.core.errors import NotAvailableYet
-from longwire.core.fields import Fields, Known
+from longwire.core.fields import MASK, Fields, Known
 
 _KEY = re.compile(r"[0-9A-Fa-f]{32}")
 _LATER_TYPES = ("chirpstack", "thethingsstack")
@@ -59,10 +58,8 @@ def parse_network_server(body: Any) -> NetworkServer:
 
 
 def _key(fields: Fields) -> str | None:
-    key = fields.text("asKey")
-    if key == MASK:
-        fields.wrong("asKey", f"{MASK} keeps a stored value, and there is none")
-    elif key is not None and not _KEY.fullmatch(key):
+    key = fields.secret("asKey", None)
+    if key is not None and not _KEY.fullmatch(key):
         fields.wrong("asKey", "expected 32 hexadecimal digits")
     return key
 

@@ -10,6 +10,7 @@ from longwire.core.destination import render_target
 from longwire.core.http import HttpRequest
 from longwire.core.message import with_downlink_url
 from longwire.core.pattern import MAX_RENDERED_BYTES, Members
+from longwire.core.signature import sign
 
 USER_AGENT = f"Longwire/{__version__}".encode()
 
@@ -55,12 +56,15 @@ def build_request(target: Target, body: bytes, sending: Sending) -> HttpRequest 
         if len(text) > MAX_RENDERED_BYTES:
             return CannotRender(f"headers.{name}: longer than {MAX_RENDERED_BYTES} bytes once rendered")
         configured.append((name, text))
+    sent = with_downlink_url(body, target.downlink_url)
     return HttpRequest(
         endpoint=configuration.destination.endpoint,
         method="POST",
         target=rendered.text,
-        headers=_own_headers(sending, configured) + tuple(configured),
-        body=with_downlink_url(body, target.downlink_url),
+        headers=_own_headers(sending, configured)
+        + _signature(configuration, sending, sent)
+        + tuple(configured),
+        body=sent,
     )
 
 
@@ -74,6 +78,13 @@ def _own_headers(sending: Sending, configured: list[tuple[str, bytes]]) -> tuple
         ("webhook-timestamp", b"%d" % sending.at.timestamp()),
         ("Longwire-Attempt", b"%d" % sending.number),
     )
+
+
+def _signature(configuration: Configuration, sending: Sending, body: bytes) -> tuple[tuple[str, bytes], ...]:
+    if configuration.signing is None:
+        return ()
+    timestamp = int(sending.at.timestamp())
+    return (("webhook-signature", sign(configuration.signing.keys, sending.webhook_id, timestamp, body)),)
 
 
 def _members(configuration: Configuration, body: bytes) -> Members:

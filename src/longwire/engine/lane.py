@@ -6,7 +6,7 @@ messages; the tasks that send only report back to it.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,13 +21,15 @@ from longwire.core.connection_state import (
     State,
     Status,
     allowance,
+    idle_at,
     step,
 )
 from longwire.core.delivery import Outcome, Settlement, Waiting
 from longwire.core.errors import StorageUnavailable
-from longwire.core.http import TransportFailure
+from longwire.core.http import Cause
+from longwire.core.hysteresis import Told, tell, tell_due
+from longwire.core.rate import FIRST_STEP, climb, make_pace, ramped
 from longwire.core.request import Target
-from longwire.core.schedule import Strategy
 from longwire.core.window import ReadDevice, ReadPage, Window
 from longwire.engine.sender import Sender
 from longwire.net.client import Client
@@ -66,7 +68,12 @@ class Lane:
         self._desired = desired
         self._tools = tools
         configuration = desired.target.configuration
-        self._policy = Policy(Strategy.NORMAL, configuration.blame_period)
+        self._policy = Policy(configuration.strategy, configuration.blame_period)
+        self._pace = make_pace(configuration.max_requests_per_second)
+        self._is_held_up = False
+        self._ramp: int | None = None
+        self._told = Told()
+        self._last_uplink_at = tools.clock.now()
         self._max_in_flight = configuration.max_in_flight
         self._sender = Sender(
             desired.target, desired.revision, tools.client, tools.clock, tools.queue.webhook_id
@@ -112,6 +119,7 @@ class Lane:
 
     def _notice(self) -> None:
         self._window.notice()
+        self._last_uplink_at = self._tools.clock.now()
         self._changed.set()
 
     def _report(self, event: Event, reason: str = "") -> None:
@@ -124,11 +132,25 @@ class Lane:
         try:
             await self._take_in_all()
             await self._fill()
-            due = [each for each in (self._state.retry_at, self._window.next_due()) if each is not None]
-            self._set_timer(min(due) if due else None)
+            self._set_timer(min(self._due(), default=None))
         except StorageUnavailable as error:
             log.warning(log.LANE_STORAGE_WAITED, connection=self._desired.connection_id, error=str(error))
             self._set_timer(self._tools.clock.now() + STORAGE_PAUSE)
+
+    def _due(self) -> Iterable[datetime]:
+        """Return the times at which there is something to do without being told."""
+        due = (
+            self._state.retry_at,
+            self._window.next_due(),
+            self._pace_due(),
+            self._told.due,
+            idle_at(self._state, self._policy, self._last_uplink_at),
+        )
+        return (each for each in due if each is not None)
+
+    def _pace_due(self) -> datetime | None:
+        """Return when the pace lets the next message go, while it alone holds messages up."""
+        return self._pace.next_at if self._is_held_up else None
 
     async def _take_in_all(self) -> None:
         """Take in what was reported, then what follows from the time and from what has ended."""
@@ -136,8 +158,14 @@ class Lane:
             event, reason = self._happened[0]
             await self._take_in(event, reason)
             self._happened.popleft()
-        if self._state.retry_at is not None and self._state.retry_at <= self._tools.clock.now():
+        now = self._tools.clock.now()
+        if self._state.retry_at is not None and self._state.retry_at <= now:
             await self._take_in(Event.RETRY_DUE, "")
+        idle = idle_at(self._state, self._policy, self._last_uplink_at)
+        if idle is not None and idle <= now:
+            await self._take_in(Event.IDLE, "")
+        self._told, report = tell_due(self._told, now)
+        self._tell(report)
         if self._state.status is Status.CLOSING and not self._sends:
             await self._take_in(Event.DRAINED, "")
 
@@ -151,33 +179,42 @@ class Lane:
         if after == self._state and not commands:
             return
         await self._tools.states.save(self._desired.connection_id, after)
+        if self._state.on_trial and after.status is Status.OPENED:
+            self._ramp = FIRST_STEP
         self._state = after
         for command in commands:
             match command:
                 case Probe():
                     self._probe = self._group.create_task(self._try_to_reach())
-                case Report(status, why):
-                    log.info(
-                        log.LANE_STATE_CHANGED,
-                        connection=self._desired.connection_id,
-                        state=status.value,
-                        reason=why,
-                    )
+                case Report():
+                    self._told, report = tell(self._told, command, happened.at)
+                    self._tell(report)
+
+    def _tell(self, report: Report | None) -> None:
+        if report is not None:
+            log.info(
+                log.LANE_STATE_CHANGED,
+                connection=self._desired.connection_id,
+                state=report.status.value,
+                reason=report.reason,
+            )
 
     async def _try_to_reach(self) -> None:
         configuration = self._desired.target.configuration
+        if configuration.proxy is not None and configuration.proxy.proxy.username is not None:
+            self._report(Event.CREDENTIALS_SENT)
         failure = await self._tools.client.probe(
             configuration.destination.endpoint, configuration.request_timeout
         )
         if failure is None:
             self._report(Event.REACHED)
         else:
-            self._report(Event.UNANSWERED, _in_words(failure))
+            self._report(_trouble(failure.cause), f"{failure.cause.value}: {failure.detail}")
 
     async def _fill(self) -> None:
         """Send as much as the state allows; stop as soon as something is reported that may change it."""
         while not self._happened and not self._stopping:
-            room = allowance(self._state, self._max_in_flight) - len(self._sends)
+            room = self._room()
             if room <= 0:
                 return
             read = self._window.wanted_read(2 * self._max_in_flight)
@@ -188,6 +225,14 @@ class Lane:
             if not taken:
                 return
             await self._send_all(taken)
+
+    def _room(self) -> int:
+        """Return how many messages may be sent now: by the state, the ramp after an outage, and the pace."""
+        at_once = ramped(self._ramp, allowance(self._state, self._max_in_flight))
+        free = at_once - len(self._sends)
+        allowed = self._pace.allowed(self._tools.clock.now())
+        self._is_held_up = free > 0 and allowed == 0
+        return min(free, allowed)
 
     async def _read(self, read: ReadPage | ReadDevice) -> None:
         if isinstance(read, ReadPage):
@@ -217,6 +262,7 @@ class Lane:
             for waiting in taken:
                 self._window.put_back(waiting)
             raise
+        self._pace = self._pace.after(len(taken), self._tools.clock.now())
         for waiting in taken:
             body = bodies.get(waiting.delivery_id)
             if body is None:
@@ -240,10 +286,12 @@ class Lane:
             log.error(log.LANE_DELIVERY_CRASHED, connection=self._desired.connection_id)
             visit = self._sender.failed_by_bug(waiting, error)
         await self._settle(visit.settlement)
-        if isinstance(visit.result, TransportFailure):
-            self._report(Event.UNANSWERED, _in_words(visit.result))
-        elif visit.result is not None and self._state.outage is not None:
-            self._report(Event.ANSWERED)
+        if visit.closing is not None:
+            self._report(_trouble(visit.cause), visit.closing)
+        elif visit.has_answered:
+            self._ramp = climb(self._ramp, self._max_in_flight)
+            if self._state.outage is not None:
+                self._report(Event.ANSWERED)
         if visit.settlement.outcome is Outcome.QUEUED:
             self._window.put_back(visit.staying)
         else:
@@ -273,5 +321,5 @@ class Lane:
             task.cancel()
 
 
-def _in_words(failure: TransportFailure) -> str:
-    return f"{failure.cause.value}: {failure.detail}"
+def _trouble(cause: Cause | None) -> Event:
+    return Event.CREDENTIALS_REFUSED if cause is Cause.PROXY_407 else Event.UNANSWERED

@@ -6,18 +6,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from longwire.clock import Clock
-from longwire.core.configuration import MASK, is_secret_header
+from longwire.core.configuration import Configuration
 from longwire.core.delivery import (
     STOPPED_DETAIL,
     Attempt,
+    Mode,
     Outcome,
     Settlement,
     Trigger,
     Waiting,
     is_accepted,
+    is_expired,
     next_trigger,
     verdict,
 )
+from longwire.core.fields import MASK
+from longwire.core.headers import is_secret_header
 from longwire.core.http import Cause, HttpRequest, HttpResponse, TransportFailure
 from longwire.core.request import CannotRender, Sending, Target, build_request
 from longwire.net.client import Client
@@ -29,12 +33,15 @@ _SHORTEST_SECRET = 4
 class Visit:
     """What a visit did: what to record, how the delivery waits if it stays, and what the destination showed.
 
-    `result` is None when nothing was sent because the message cannot be rendered.
+    `closing` is why the connection must close, `cause` the failure behind it, where there was no answer;
+    `has_answered` says that the destination is there. None of these when nothing was sent.
     """
 
     settlement: Settlement
     staying: Waiting
-    result: HttpResponse | TransportFailure | None
+    closing: str | None = None
+    cause: Cause | None = None
+    has_answered: bool = False
 
 
 class Sender:
@@ -52,6 +59,9 @@ class Sender:
 
     async def visit(self, waiting: Waiting, body: bytes) -> Visit:
         """Send a message once; and once more, on a fresh socket, when an idle one was closed under it."""
+        validity = self._target.configuration.uplink_time_validity
+        if validity is not None and is_expired(waiting.aged_from, validity.age, self._clock.now()):
+            return self._unsent(waiting, Outcome.EXPIRED, f"older than uplinkTimeValidity ({validity.text})")
         trigger = next_trigger(waiting)
         attempts: list[Attempt] = []
         while True:
@@ -110,7 +120,7 @@ class Sender:
     ) -> Visit:
         configuration = self._target.configuration
         resends = waiting.resends + (attempts[0].trigger is Trigger.RESEND)
-        found = verdict(result, strict=configuration.strict_mode, resends=resends)
+        found = verdict(result, mode=_mode(configuration), resends=resends)
         now = self._clock.now()
         not_before = now + found.resend_after if found.resend_after else None
         settlement = Settlement(
@@ -120,16 +130,23 @@ class Sender:
             waiting,
             attempt_count=waiting.attempt_count + len(attempts),
             resends=resends,
-            last_status=attempts[-1].status,
             not_before=not_before,
         )
-        return Visit(settlement, staying, result)
+        if not found.closes:
+            return Visit(settlement, staying, has_answered=True)
+        cause = result.cause if isinstance(result, TransportFailure) else None
+        return Visit(settlement, staying, found.reason, cause)
 
     def _failed(self, waiting: Waiting, reason: str) -> Visit:
-        settlement = Settlement(
-            waiting.delivery_id, (), Outcome.FAILED, reason, self._clock.now(), waiting.resends
-        )
-        return Visit(settlement, waiting, None)
+        return self._unsent(waiting, Outcome.FAILED, reason)
+
+    def _unsent(self, waiting: Waiting, outcome: Outcome, reason: str) -> Visit:
+        settlement = Settlement(waiting.delivery_id, (), outcome, reason, self._clock.now(), waiting.resends)
+        return Visit(settlement, waiting)
+
+
+def _mode(configuration: Configuration) -> Mode:
+    return Mode[configuration.strict_mode_action.name] if configuration.strict_mode else Mode.LOSE
 
 
 def _kept_response(response: HttpResponse, request: HttpRequest) -> HttpResponse | None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from longwire import log
 from longwire.clock import sleep
-from longwire.core.configuration import plan_changes
+from longwire.core.configuration import Run, plan_changes
 from longwire.core.connection_state import Event
 from longwire.core.errors import NotFound, StorageUnavailable
 from longwire.core.request import Target
@@ -20,7 +20,7 @@ CRASH_PAUSE = timedelta(seconds=1)
 class _Seat:
     """The place of one lane: it can be told to stop before the lane has begun."""
 
-    revision: int
+    run: Run
     is_stopping: bool = False
     is_deactivating: bool = False
     lane: Lane | None = None
@@ -69,12 +69,12 @@ class Supervisor:
     async def _reconcile(self, group: asyncio.TaskGroup, begin: Event) -> bool:
         """Make the running lanes equal to what is desired; False when the store could not be asked."""
         try:
-            desired = await self._configurations.active_revisions()
+            desired = await self._configurations.active_runs()
         except StorageUnavailable as error:
             log.warning(log.LANE_STORAGE_WAITED, error=str(error))
             await sleep(self._tools.clock, CRASH_PAUSE)
             return False
-        running = {connection_id: seat.revision for connection_id, seat in self._seats.items()}
+        running = {connection_id: seat.run for connection_id, seat in self._seats.items()}
         changes = plan_changes(running, desired)
         for connection_id in changes.stop:
             self._seats.pop(connection_id).stop(deactivate=connection_id not in desired)
@@ -82,8 +82,8 @@ class Supervisor:
             self._start(group, connection_id, desired[connection_id], begin)
         return True
 
-    def _start(self, group: asyncio.TaskGroup, connection_id: int, revision: int, begin: Event) -> None:
-        seat = self._seats[connection_id] = _Seat(revision)
+    def _start(self, group: asyncio.TaskGroup, connection_id: int, run: Run, begin: Event) -> None:
+        seat = self._seats[connection_id] = _Seat(run)
         before = self._tasks.get(connection_id)
         task = group.create_task(
             self._run_lane(connection_id, seat, begin, before), name=f"lane {connection_id}"

@@ -5,11 +5,12 @@ import ssl
 from datetime import timedelta
 
 from longwire.core.address_policy import AddressPolicy
-from longwire.core.http import Endpoint, HttpRequest, HttpResponse, TransportFailure
+from longwire.core.http import Cause, Endpoint, HttpRequest, HttpResponse, TransportFailure
 from longwire.net.connection import Exchange
 from longwire.net.dialler import OUT_OF_SOCKETS, Dialler
 from longwire.net.pool import Pool, Shelf
 from longwire.net.resolver import Resolver
+from longwire.net.route import Form, Route, read_proxied
 from longwire.net.tls import default_context
 
 
@@ -39,14 +40,14 @@ class Client:
         """
         loop = asyncio.get_running_loop()
         shelf = self._pool.shelf(request.endpoint)
-        exchange = Exchange(_encode(request, shelf.host_line), loop.time() + timeout.total_seconds(), loop)
+        exchange = Exchange(_encode(request, shelf.route), loop.time() + timeout.total_seconds(), loop)
         idle = None if fresh else shelf.take()
         try:
             if idle is not None:
                 idle.begin_again(exchange)
             elif (failure := await self._dial(shelf, exchange.deadline, exchange)) is not None:
                 return failure
-            return await exchange.outcome
+            return _read(await exchange.outcome, shelf)
         except asyncio.CancelledError:
             exchange.abandon()
             raise
@@ -56,9 +57,10 @@ class Client:
         endpoint: Endpoint,
         timeout: timedelta,  # noqa: ASYNC109 (as in `send`)
     ) -> TransportFailure | None:
-        """Return None when the destination can be reached (name, policy, TCP, TLS), else why not.
+        """Return None when the destination can be reached (name, policy, TCP, tunnel, TLS), else why not.
 
-        Nothing is sent. The socket stays open for the next request.
+        Through a proxy in absolute form only the proxy can be tried. No request is sent; the socket stays open for
+        the next one.
         """
         deadline = asyncio.get_running_loop().time() + timeout.total_seconds()
         return await self._dial(self._pool.shelf(endpoint), deadline, None)
@@ -87,9 +89,19 @@ class Client:
         return None if exchange is not None and exchange.connection is not None else result
 
 
-def _encode(request: HttpRequest, host_line: bytes) -> bytes:
+def _read(result: HttpResponse | TransportFailure, shelf: Shelf) -> HttpResponse | TransportFailure:
+    """Return the result as the destination's or the proxy's, and note a destination that gets slow."""
+    if shelf.route.form is Form.ABSOLUTE:
+        result = read_proxied(result, shelf.endpoint.proxy)
+    if isinstance(result, TransportFailure) and result.cause is Cause.TIMEOUT:
+        shelf.is_doubtful = True
+    return result
+
+
+def _encode(request: HttpRequest, route: Route) -> bytes:
     """Return the request as it goes on the wire: `Host`, the given headers, `Content-Length`, the body."""
-    parts = [f"{request.method} {request.target} HTTP/1.1\r\n".encode("ascii"), host_line]
+    target = route.target_prefix + request.target
+    parts = [f"{request.method} {target} HTTP/1.1\r\n".encode("ascii"), route.header_lines]
     for name, value in request.headers:
         parts += (name.encode("ascii"), b": ", value, b"\r\n")
     parts += (b"Content-Length: %d\r\n\r\n" % len(request.body), request.body)

@@ -51,6 +51,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self._is_reused = False
+        self.is_dropped = False
         # One timer for the deadline and for idling. It is moved only when it would come too late or has rung:
         # setting and cancelling one for each request is what costs.
         self._limit = 0.0
@@ -98,6 +99,7 @@ class Connection(asyncio.Protocol):
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
+        self.is_dropped = True
         self._shelf.remove_idle(self)
         if self._transport is not None:
             self._transport.abort()
@@ -158,7 +160,7 @@ class Connection(asyncio.Protocol):
             self._decide()
             return
         if cast("asyncio.Transport", self._transport).get_write_buffer_size():
-            detail = "the destination did not take the whole request in time"
+            detail = f"{self._shelf.route.peer} did not take the whole request in time"
         elif self._reader.has_bytes:
             detail = "the header of the answer was not complete in time"
         else:
@@ -171,11 +173,12 @@ class Connection(asyncio.Protocol):
         if self._reader.end(clean=exc is None):
             self._decide()
         elif isinstance(exc, TimeoutError):
-            self._fail(Cause.TIMEOUT, "the connection broke: the destination no longer acknowledged anything")
+            peer = self._shelf.route.peer
+            self._fail(Cause.TIMEOUT, f"the connection broke: {peer} no longer acknowledged anything")
         elif self._loop.time() >= self._exchange.deadline:
             self._time_out()
         elif isinstance(exc, ssl.SSLError) and not isinstance(exc, ssl.SSLEOFError):
-            self._fail(Cause.TLS, why(exc))
+            self._fail(Cause.TLS, why(exc, self._shelf.route.peer))
         else:
             verb = "closed" if exc is None else "reset"
             when = (
@@ -183,7 +186,7 @@ class Connection(asyncio.Protocol):
                 if self._reader.has_bytes
                 else "before it answered"
             )
-            self._fail(Cause.RESET, f"the destination {verb} the connection {when}")
+            self._fail(Cause.RESET, f"{self._shelf.route.peer} {verb} the connection {when}")
 
     def _decide(self) -> None:
         reader = self._reader
@@ -199,7 +202,8 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, cause: Cause, detail: str) -> None:
         is_race = cause is Cause.RESET and self._is_reused and not self._reader.has_bytes
-        self._finish(TransportFailure(cause, detail, self.remote_address, is_race), keep=False)
+        blamed = self._shelf.route.cause(cause)
+        self._finish(TransportFailure(blamed, detail, self.remote_address, is_race), keep=False)
 
     def _finish(self, result: HttpResponse | TransportFailure, *, keep: bool) -> None:
         exchange = cast("Exchange", self._exchange)

@@ -1,20 +1,25 @@
-"""Opens sockets: resolve the name, judge each address, dial what is allowed, shake hands."""
+"""Opens sockets: resolve the name, judge each address, dial what is allowed, pass the proxy, shake hands."""
 
 import asyncio
 import errno
 import socket
 import ssl
+from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from longwire.core.address_policy import Address, AddressPolicy
-from longwire.core.http import Cause, Endpoint, TransportFailure
+from longwire.core.http import Cause, Endpoint, TransportFailure, host_and_port
 from longwire.net import tls
 from longwire.net.connection import Connection, Exchange
 from longwire.net.judge import allowed_addresses
+from longwire.net.leg import Leg, PlainLeg, ProxyRefused
 from longwire.net.pool import Shelf
 from longwire.net.resolver import Resolver
+from longwire.net.route import Form, last_tls, named
+from longwire.net.slots import DialSlots
+from longwire.net.tls import Contexts
+from longwire.net.tunnel import blaming, open_tunnel
 
-_PARALLEL_DIALS = 256
 # A name may have a thousand addresses; trying this many of them in turn is a fair effort.
 _ADDRESSES_TRIED = 8
 
@@ -26,14 +31,23 @@ _LOCAL_LIMITS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Dial:
+    """One caller's wish: an open socket on this shelf by `deadline` (time of the loop), which begins `first`."""
+
+    shelf: Shelf
+    deadline: float
+    first: Exchange | None
+
+
 class Dialler:
     """Opens one socket at a time for each caller, a bounded number at once for all."""
 
     def __init__(self, resolver: Resolver, policy: AddressPolicy, context: ssl.SSLContext) -> None:
         self._resolver = resolver
         self._policy = policy
-        self._context = context
-        self._slots = asyncio.Semaphore(_PARALLEL_DIALS)
+        self._contexts = Contexts(context)
+        self._slots = DialSlots()
 
     async def dial(
         self, shelf: Shelf, deadline: float, first: Exchange | None = None
@@ -46,58 +60,73 @@ class Dialler:
         if isinstance(found, TransportFailure):
             return found
         try:
-            async with asyncio.timeout_at(deadline):
-                await self._slots.acquire()
+            async with self._slots.turn(shelf, deadline):
+                result = await self._try_in_turn(found, _Dial(shelf, deadline, first))
         except TimeoutError:
             return TransportFailure(Cause.TIMEOUT, "too many connections were being opened at the same time")
-        try:
-            return await self._try_in_turn(found, shelf, deadline, first)
-        finally:
-            self._slots.release()
+        shelf.is_doubtful = isinstance(result, TransportFailure)
+        return result
 
     async def _try_in_turn(
-        self, addresses: tuple[Address, ...], shelf: Shelf, deadline: float, first: Exchange | None
+        self, addresses: tuple[Address, ...], dial: _Dial
     ) -> Connection | TransportFailure:
         addresses = addresses[:_ADDRESSES_TRIED]
         loop = asyncio.get_running_loop()
         result: Connection | TransportFailure = TransportFailure(Cause.TIMEOUT, "no time was left to connect")
         for position, address in enumerate(addresses):
             # An address that does not answer must leave time for those behind it.
-            share = (deadline - loop.time()) / (len(addresses) - position)
-            result = await self._open(address, shelf, loop.time() + share, first)
-            if isinstance(result, Connection) or (first is not None and first.connection is not None):
+            share = (dial.deadline - loop.time()) / (len(addresses) - position)
+            result = await self._open(address, dial, loop.time() + share)
+            if isinstance(result, Connection) or result.cause is Cause.PROXY_407:
+                break
+            if dial.first is not None and dial.first.connection is not None:
                 break
         return result
 
-    async def _open(
-        self, address: Address, shelf: Shelf, until: float, first: Exchange | None
-    ) -> Connection | TransportFailure:
-        port = shelf.endpoint.port
-        remote = f"[{address}]:{port}" if isinstance(address, IPv6Address) else f"{address}:{port}"
+    async def _open(self, address: Address, dial: _Dial, until: float) -> Connection | TransportFailure:
+        shelf = dial.shelf
+        remote = host_and_port(str(address), shelf.route.port)
         try:
-            plain = await _connect(address, port, until)
+            plain = await _connect(address, shelf.route.port, until)
         except OSError as error:
-            return _connect_failure(error, remote)
-        connection = Connection(shelf, remote, asyncio.get_running_loop(), first)
+            return _blame_proxy(_connect_failure(error, remote), shelf.endpoint)
+        connection = Connection(shelf, remote, asyncio.get_running_loop(), dial.first)
         try:
-            await self._take_over(plain, connection, shelf.endpoint, until)
+            await self._take_over(plain, connection, dial, until)
+        except ProxyRefused as refusal:
+            return TransportFailure(refusal.cause, refusal.detail, remote)
         except OSError as error:  # ssl.SSLError and TimeoutError are among them
             is_tls = shelf.endpoint.scheme == "https"
             return _handshake_failure(error, remote) if is_tls else _connect_failure(error, remote)
         return connection
 
     async def _take_over(
-        self, plain: socket.socket, connection: Connection, endpoint: Endpoint, until: float
+        self, plain: socket.socket, connection: Connection, dial: _Dial, until: float
     ) -> None:
-        """Hand the socket to the loop, through TLS for https; the loop closes it when this fails."""
-        is_tls = endpoint.scheme == "https"
-        async with asyncio.timeout_at(until):
-            await asyncio.get_running_loop().create_connection(
-                lambda: connection,
-                sock=plain,
-                ssl=self._context if is_tls else None,
-                server_hostname=endpoint.host if is_tls else None,
-            )
+        """Bring the socket to where requests can be written; it is closed when this fails."""
+        endpoint, form = dial.shelf.endpoint, dial.shelf.route.form
+        leg: Leg = PlainLeg(plain)
+        if form is Form.TUNNEL and endpoint.proxy is not None:
+            # How long the proxy takes is mostly not its own doing, so it may take what the other addresses would.
+            leg = await open_tunnel(plain, endpoint, endpoint.proxy, self._contexts, dial.deadline)
+            until = dial.deadline
+        try:
+            if form is Form.ABSOLUTE and endpoint.proxy is not None:
+                async with blaming(endpoint.proxy, "finish the TLS handshake", until):
+                    await leg.hand_over(connection, *last_tls(endpoint, form, self._contexts))
+            else:
+                async with asyncio.timeout_at(until):
+                    await leg.hand_over(connection, *last_tls(endpoint, form, self._contexts))
+        finally:
+            leg.close()
+
+
+def _blame_proxy(failure: TransportFailure, endpoint: Endpoint) -> TransportFailure:
+    """Return a failure to connect as the proxy's if that is whom we dialled and the fault is not here."""
+    if endpoint.proxy is None or failure.detail in _LOCAL_LIMITS.values():
+        return failure
+    detail = f"{named(endpoint.proxy)}: {failure.detail}"
+    return TransportFailure(Cause.PROXY, detail, failure.remote_address)
 
 
 async def _connect(address: Address, port: int, until: float) -> socket.socket:
@@ -128,8 +157,6 @@ def _connect_failure(error: OSError, remote: str) -> TransportFailure:
 
 
 def _handshake_failure(error: OSError, remote: str) -> TransportFailure:
-    if isinstance(error, ssl.SSLError):
-        return TransportFailure(Cause.TLS, tls.why(error), remote)
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError) and not isinstance(error, ssl.SSLError):
         return TransportFailure(Cause.TIMEOUT, "the TLS handshake was not finished in time", remote)
-    return TransportFailure(Cause.TLS, tls.HANDSHAKE_CLOSED, remote)
+    return TransportFailure(Cause.TLS, tls.why(error), remote)

@@ -4,6 +4,8 @@ import asyncio
 
 from longwire.core.http import Endpoint
 from longwire.net.connection import Connection
+from longwire.net.route import route_to
+from longwire.net.slots import DIALS_PER_ENDPOINT
 
 # The highest `maxInFlight` of a connection: a burst at that width finds its sockets again.
 _IDLE_PER_ENDPOINT = 256
@@ -13,11 +15,16 @@ _TURNS_TO_CLOSE = 100
 
 
 class Shelf:
-    """The sockets of one destination; the idle one used last is taken first."""
+    """The sockets of one destination; the idle one used last is taken first.
+
+    `is_doubtful` while the last dial failed, or an answer did not come in time since.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self.host_line = f"Host: {endpoint.authority}\r\n".encode("ascii")
+        self.route = route_to(endpoint)
+        self.own_dials = asyncio.Semaphore(DIALS_PER_ENDPOINT)
+        self.is_doubtful = False
         self.is_retired = False
         self.dialling = 0
         self.open: set[Connection] = set()

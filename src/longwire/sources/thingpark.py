@@ -66,6 +66,7 @@ def parse(request: IngestRequest, server: NetworkServer) -> Message:
         body=body,
         fingerprint=_fingerprint(request.network_server_id, root, members, request.body),
         received_at=request.received_at,
+        aged_from=_aged_from(_text(members, "Time"), request.received_at),
     )
 
 
@@ -110,6 +111,19 @@ def _fingerprint(network_server_id: str, root: str, members: Members, body: byte
     return fingerprint(network_server_id, root, parse_dev_eui(_text(members, "DevEUI")), counter, time)
 
 
+def _aged_from(time: str, received_at: datetime) -> datetime:
+    """Return the earlier of the message's time and its receipt; a time that cannot be read does not count."""
+    try:
+        return min(_aware(datetime.fromisoformat(time)), received_at)
+    except (ValueError, OverflowError):
+        return received_at
+
+
+def _aware(time: datetime) -> datetime:
+    """Return a time with its zone; without one it is UTC."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
 def _parameters(query: str) -> dict[str, str]:
     """Return the query's parameters, values still encoded; the names we read need no encoding."""
     return {name: value for name, _, value in (pair.partition("=") for pair in query.split("&"))}
@@ -132,7 +146,7 @@ def _check_time(parameters: Mapping[str, str], allowed: timedelta | None, now: d
         raise InvalidInput(
             "Time", "expected an ISO 8601 time: this network server sets maxTimeDeviation"
         ) from error
-    if abs((time if time.tzinfo else time.replace(tzinfo=UTC)) - now) > allowed:
+    if abs(_aware(time) - now) > allowed:
         raise Forbidden("Time: further from now than the network server's maxTimeDeviation")
 
 

@@ -3,9 +3,9 @@
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
 from sqlalchemy.engine import Row
 
-from longwire.core.configuration import Connection, map_secrets, mask, parse_connection, to_document
-from longwire.core.errors import Conflict, NotFound
+from longwire.core.configuration import Connection, Run, map_secrets, mask, parse_connection, to_document
+from longwire.core.errors import Conflict, NotFound, Stale
 from longwire.storage import queue_sql
 from longwire.storage.database import Database
 from longwire.storage.flows import detach_connection
@@ -41,6 +41,7 @@ class Listed:
     """A connection as the API shows it: the document with its secrets masked, and the lane's state."""
 
     id: int
+    revision: int
     document: Mapping[str, Any]
     active: bool
     downlink_uuid: str
@@ -58,36 +59,57 @@ class Configurations:
         self._sealer = sealer
         self._now = now
         self._editing = asyncio.Lock()
+        # How old a message may be that arrives for a connection; for those that say so.
+        self.validities: dict[int, timedelta] = {}
         self.announce: Callable[[int], None] = lambda _connection_id: None
+
+    async def load_validities(self) -> None:
+        """Read how old messages may be: at the start; every change keeps it up to date."""
+        rows = await self._database.read(lambda sql: sql.execute(_all_newest()).all())
+        for row in rows:
+            if "uplinkTimeValidity" in row.document:
+                self._remember(row.id, parse_connection(self._opened(row.id, row.document)))
 
     async def create(self, connection: Connection) -> int:
         """Return the id of the new connection; raises Conflict at the limit of 10,000."""
         downlink_uuid = str(uuid.uuid4())
         connection_id = await self._database.write(lambda sql: self._insert(sql, connection, downlink_uuid))
+        self._remember(connection_id, connection)
         self.announce(connection_id)
         return connection_id
 
     async def replace(
-        self, connection_id: int, body: Any, check: Callable[[Connection], Awaitable[None]]
+        self,
+        connection_id: int,
+        body: Any,
+        check: Callable[[Connection], Awaitable[None]],
+        expected: Collection[int] | None = None,
     ) -> None:
         """Parse a body against what is stored, and save it as the next revision; masked secrets keep their value.
 
-        `check` may still refuse it by raising.
+        `check` may still refuse it by raising. Raises NotFound, Stale when the revision is none of those expected,
+        and what parse_connection raises.
         """
         async with self._editing:
             stored = await self.load(connection_id)
+            _check_revision(stored.revision, expected)
             connection = parse_connection(body, stored.connection)
             await check(connection)
             await self._database.write(lambda sql: self._update(sql, stored, connection))
+            self._remember(connection_id, connection)
         self.announce(connection_id)
 
-    async def delete(self, connection_id: int, *, keep_backlog: bool) -> None:
+    async def delete(
+        self, connection_id: int, expected: Collection[int] | None = None, *, keep_backlog: bool
+    ) -> None:
         """Delete a connection: its backlog becomes DISCARDED, flows forget it.
 
-        Raises NotFound; or Conflict when the backlog is to be kept and there is one.
+        Raises NotFound; Stale as `replace`; or Conflict when the backlog is to be kept and there is one.
         """
         async with self._editing:
+            _check_revision((await self.load(connection_id)).revision, expected)
             await self._database.write(lambda sql: _delete(sql, connection_id, keep_backlog=keep_backlog))
+            self.validities.pop(connection_id, None)
         self.announce(connection_id)
         await queue_sql.discard_backlog(self._database, connection_id, self._now)
 
@@ -117,11 +139,19 @@ class Configurations:
         rows = await self._database.read(lambda sql: sql.execute(query).all())
         return [self._listed(row) for row in rows]
 
-    async def active_revisions(self) -> dict[int, int]:
-        """Return id and revision of every connection that shall run."""
-        query = sa.select(table.c.id, table.c.revision).where(table.c.active)
+    async def restart(self, connection_id: int) -> None:
+        """Record that a connection shall reconnect at once; raises NotFound."""
+        where = table.c.id == connection_id
+        change = sa.update(table).where(where).values(restarts=table.c.restarts + 1)
+        if await self._database.write(lambda sql: sql.execute(change).rowcount) == 0:
+            raise NotFound("there is no such connection")
+        self.announce(connection_id)
+
+    async def active_runs(self) -> dict[int, Run]:
+        """Return what shall run of every active connection."""
+        query = sa.select(table.c.id, table.c.revision, table.c.restarts).where(table.c.active)
         rows = await self._database.read(lambda sql: sql.execute(query).all())
-        return {row.id: row.revision for row in rows}
+        return {row.id: Run(row.revision, row.restarts) for row in rows}
 
     async def open_downlink(self, downlink_uuid: str) -> int:
         """Return the id of the connection a downlink address belongs to; raises NotFound."""
@@ -130,6 +160,13 @@ class Configurations:
         if connection_id is None:
             raise NotFound("there is no such downlink address")
         return connection_id
+
+    def _remember(self, connection_id: int, connection: Connection) -> None:
+        validity = connection.configuration.uplink_time_validity
+        if validity is None:
+            self.validities.pop(connection_id, None)
+        else:
+            self.validities[connection_id] = validity.age
 
     def _insert(self, sql: Sql, connection: Connection, downlink_uuid: str) -> int:
         if (sql.scalar(sa.select(sa.func.count()).select_from(table)) or 0) >= MAX_CONNECTIONS:
@@ -184,6 +221,7 @@ class Configurations:
     def _listed(self, row: Row[Any]) -> Listed:
         return Listed(
             id=row.id,
+            revision=row.revision,
             document=mask(msgspec.json.decode(row.document)),
             active=row.active,
             downlink_uuid=self._open_uuid(row.id, row),
@@ -194,6 +232,11 @@ class Configurations:
 
 
 _STATE_COLUMNS = ("status", "since", "reason", "startup_time", "retry_at")
+
+
+def _check_revision(revision: int, expected: Collection[int] | None) -> None:
+    if expected is not None and revision not in expected:
+        raise Stale("the connection was changed meanwhile; GET it again, then repeat the change")
 
 
 def _newest(connection_id: int) -> sa.Select[Any]:

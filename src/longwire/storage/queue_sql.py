@@ -32,6 +32,7 @@ DEDUPE_FOR = timedelta(hours=1)
 _HOUR = timedelta(hours=1) // MICROSECOND
 _SLICE = 1000
 LAST_ID = "last_id"
+TOO_OLD = "older than the connection's uplinkTimeValidity"
 NO_ROUTE = "no flow routes this device to a connection"
 CONNECTION_DELETED = "the connection was deleted"
 
@@ -39,8 +40,8 @@ _INSERT_MESSAGE = (
     "INSERT INTO message (id, network_server_id, root, dev_eui, f_cnt, received_at, body) VALUES {rows}"
 )
 _INSERT_DELIVERY = (
-    "INSERT INTO delivery (id, message_id, connection_id, order_key, position, received_at, outcome, reason,"
-    " settled_at, attempt_count, resends) VALUES {rows}"
+    "INSERT INTO delivery (id, message_id, connection_id, order_key, position, received_at, aged_from, outcome,"
+    " reason, settled_at, attempt_count, resends) VALUES {rows}"
 )
 _FIND_SEEN = "SELECT fingerprint FROM seen WHERE fingerprint IN ({values}) AND hour IN (?,?) AND at > ?"
 _FIND_CONNECTIONS = "SELECT id FROM connection WHERE id IN ({values})"
@@ -67,10 +68,14 @@ _KEEP = (
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A message and the connections it goes to; none: it is kept in the log as FILTERED."""
+    """A message and the connections it goes to; none: it is kept in the log as FILTERED.
+
+    For the connections in `expired` it is too old already: EXPIRED.
+    """
 
     message: Message
     connection_ids: tuple[int, ...]
+    expired: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,7 @@ class Queue:
     def _add_rows(self, rows: "_Rows", put: Put, live: set[int]) -> None:
         each = put.message
         at = to_micros(each.received_at)
+        aged_from = to_micros(each.aged_from)
         message_id = self._take_id()
         rows.messages.append(
             (message_id, each.network_server_id, each.root, each.dev_eui, each.f_cnt, at, each.body)
@@ -173,10 +179,21 @@ class Queue:
         if each.dev_eui is not None:
             rows.devices.append((each.dev_eui, each.network_server_id, at))
         for connection_id in put.connection_ids or (None,):
-            state = _first_state(connection_id, live, at)
+            state = _first_state(connection_id, put.expired, live, at)
             delivery_id = self._take_id()
             rows.deliveries.append(
-                (delivery_id, message_id, connection_id, each.order_key, delivery_id, at, *state, 0, 0)
+                (
+                    delivery_id,
+                    message_id,
+                    connection_id,
+                    each.order_key,
+                    delivery_id,
+                    at,
+                    aged_from,
+                    *state,
+                    0,
+                    0,
+                )
             )
 
     def _take_id(self) -> int:
@@ -203,8 +220,12 @@ class _Rows:
             write_rows(sql, statement, rows)
 
 
-def _first_state(connection_id: int | None, live: set[int], at: int) -> tuple[str, str, int | None]:
+def _first_state(
+    connection_id: int | None, expired: frozenset[int], live: set[int], at: int
+) -> tuple[str, str, int | None]:
     """Return outcome, reason and settling time of a new delivery."""
+    if connection_id in expired:
+        return Outcome.EXPIRED.value, TOO_OLD, at
     if connection_id is None:
         return Outcome.FILTERED.value, NO_ROUTE, at
     if connection_id not in live:
@@ -278,8 +299,8 @@ def waiting_in_order(connection_id: int) -> sa.Select[Any]:
             column.order_key,
             column.attempt_count,
             column.resends,
-            column.last_status,
             column.not_before,
+            sa.func.coalesce(column.aged_from, column.received_at).label("aged_from"),
         )
         .where(column.connection_id == connection_id, sa.text("outcome = 'QUEUED'"))
         .order_by(column.position)
@@ -292,9 +313,9 @@ def as_waiting(row: Row[Any]) -> Waiting:
         row.id,
         row.position,
         row.order_key,
+        from_micros(row.aged_from),
         row.attempt_count,
         row.resends,
-        row.last_status,
         from_micros(row.not_before),
     )
 

@@ -16,7 +16,7 @@ from longwire.storage.schema import connection as connection_table
 from longwire.storage.schema import connection_revision, connection_state, setting
 
 _RUNNING = "running"
-_SENDING = (Status.OPENED.value, Status.CLOSING.value)
+_SENDING = tuple(each.value for each in (Status.OPENED, Status.CLOSING, Status.AUTHENTICATION_FAILED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """What every route of the API shares: bodies, ids, and the routes that are refused by name until they are built."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Request, Response, route
@@ -12,6 +14,7 @@ from longwire.web.body import parse_json_body
 BASE = "/iot-flow/v1"
 
 _LONGEST_ID = 18
+_TAG = re.compile(r'"([0-9]{1,18})"')
 
 # Routes of the specification that later versions build, without those that have a handler.
 _PLANNED: dict[str, tuple[Method, ...]] = {
@@ -23,7 +26,6 @@ _PLANNED: dict[str, tuple[Method, ...]] = {
     "/connections/metrics": ("GET",),
     "/connections/preview": ("POST",),
     "/connections/{_id:str}": ("PATCH",),
-    "/connections/{_id:str}/restart": ("POST",),
     "/connections/{_id:str}/metrics": ("GET",),
     "/connections/{_id:str}/test": ("POST",),
     "/flows/{_id:str}": ("PUT", "PATCH"),
@@ -57,10 +59,24 @@ async def document_of(request: Request[Any, Any, Any]) -> Any:
     return parse_json_body(request.headers.get("content-type", ""), await request.body())
 
 
-def created(request: Request[Any, Any, Any], new_id: str, shape: Any) -> Response[Any]:
+def created(
+    request: Request[Any, Any, Any], new_id: str, shape: Any, headers: Mapping[str, str] | None = None
+) -> Response[Any]:
     """Return 201 with the new resource and where it is."""
     location = f"{request.url.path.rstrip('/')}/{new_id}"
-    return Response(shape, status_code=201, headers={"Location": location})
+    return Response(shape, status_code=201, headers={"Location": location, **(headers or {})})
+
+
+def expected_revisions(request: Request[Any, Any, Any]) -> frozenset[int] | None:
+    """Return the revisions that `If-Match` names; None without the header, or for `*`: whatever is stored.
+
+    A tag that no revision can have matches none.
+    """
+    given = request.headers.get("if-match")
+    if given is None or given.strip() == "*":
+        return None
+    tags = (tag.strip() for tag in given.split(","))
+    return frozenset(int(match[1]) for tag in tags if (match := _TAG.fullmatch(tag)))
 
 
 def resource_id(text: str, kind: str) -> int:

@@ -12,9 +12,9 @@ from longwire.core.errors import InvalidInput, NotFound
 from longwire.core.fields import Fields
 from longwire.core.http import Endpoint
 from longwire.storage.activity import Activity
-from longwire.storage.configurations import Configurations
+from longwire.storage.configurations import Configurations, Listed
 from longwire.storage.flows import Flows
-from longwire.web.api import created, document_of, resource_id
+from longwire.web.api import created, document_of, expected_revisions, resource_id
 from longwire.web.shapes import connection_shape
 
 
@@ -22,13 +22,14 @@ from longwire.web.shapes import connection_shape
 class ConnectionsApi:
     """What the routes of `/connections` work with.
 
-    `refuses` says why a destination may not be dialled, or None; `base_url` is how others reach this server.
+    `refuses` says which member of the configuration keeps the destination from being dialled, and why, or None;
+    `base_url` is how others reach this server.
     """
 
     configurations: Configurations
     flows: Flows
     activity: Activity
-    refuses: Callable[[Endpoint], Awaitable[str | None]]
+    refuses: Callable[[Endpoint], Awaitable[tuple[str, str] | None]]
     base_url: str
 
     def routes(self) -> list[HTTPRouteHandler]:
@@ -36,31 +37,40 @@ class ConnectionsApi:
 
         @get("/connections")
         async def list_connections() -> Response[Any]:
-            return Response(await self._shapes(None))
+            lags = await self.activity.count_waiting()
+            listed = await self.configurations.list()
+            return Response([connection_shape(each, self.base_url, lags.get(each.id, 0)) for each in listed])
 
         @post("/connections")
         async def create_connection(request: Request[Any, Any, Any]) -> Response[Any]:
             connection = parse_connection(await document_of(request))
             await self._check_destination(connection)
             connection_id = await self.configurations.create(connection)
-            return created(request, str(connection_id), await self._shape(connection_id))
+            listed = await self._listed(connection_id)
+            return created(request, str(connection_id), await self._shape(listed), _tag(listed))
 
         @get("/connections/{connection_id:str}")
         async def get_connection(connection_id: str) -> Response[Any]:
-            return Response(await self._shape(resource_id(connection_id, "connection")))
+            return await self._show(resource_id(connection_id, "connection"))
 
         return [list_connections, create_connection, get_connection, *self._changing(), *self._as_the_seed()]
 
     def _changing(self) -> list[HTTPRouteHandler]:
         @put("/connections/{connection_id:str}")
         async def replace_connection(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:
-            return await self._replace(connection_id, await document_of(request))
+            return await self._replace(request, connection_id, await document_of(request))
 
         @delete("/connections/{connection_id:str}")
         async def delete_connection(request: Request[Any, Any, Any], connection_id: str) -> None:
             await self._delete(request, connection_id)
 
-        return [replace_connection, delete_connection]
+        @post("/connections/{connection_id:str}/restart", status_code=202)
+        async def restart_connection(connection_id: str) -> Response[Any]:
+            number = resource_id(connection_id, "connection")
+            await self.configurations.restart(number)
+            return await self._show(number, 202)
+
+        return [replace_connection, delete_connection, restart_connection]
 
     def _as_the_seed(self) -> list[HTTPRouteHandler]:
         """Return the two routes that the original's page writes without an id in the path."""
@@ -71,7 +81,7 @@ class ConnectionsApi:
             fields = Fields(body)
             connection_id = fields.required_text("id")
             fields.finish()
-            return await self._replace(connection_id, body)
+            return await self._replace(request, connection_id, body)
 
         @delete("/connections")
         async def delete_connection_in_query(request: Request[Any, Any, Any]) -> None:
@@ -81,31 +91,40 @@ class ConnectionsApi:
 
         return [replace_connection_in_body, delete_connection_in_query]
 
-    async def _replace(self, connection_id: str, body: Any) -> Response[Any]:
+    async def _replace(self, request: Request[Any, Any, Any], connection_id: str, body: Any) -> Response[Any]:
         number = resource_id(connection_id, "connection")
-        await self.configurations.replace(number, body, self._check_destination)
-        return Response(await self._shape(number))
+        await self.configurations.replace(number, body, self._check_destination, expected_revisions(request))
+        return await self._show(number)
 
     async def _delete(self, request: Request[Any, Any, Any], connection_id: str) -> None:
         keep = _keeps_backlog(request)
-        await self.configurations.delete(resource_id(connection_id, "connection"), keep_backlog=keep)
+        number, expected = resource_id(connection_id, "connection"), expected_revisions(request)
+        await self.configurations.delete(number, expected, keep_backlog=keep)
         await self.flows.load()
 
-    async def _shape(self, connection_id: int) -> dict[str, Any]:
-        shapes = await self._shapes([connection_id])
-        if not shapes:
-            raise NotFound("there is no such connection")
-        return shapes[0]
+    async def _show(self, connection_id: int, status: int = 200) -> Response[Any]:
+        listed = await self._listed(connection_id)
+        return Response(await self._shape(listed), status_code=status, headers=_tag(listed))
 
-    async def _shapes(self, connection_ids: list[int] | None) -> list[dict[str, Any]]:
-        listed = await self.configurations.list(connection_ids)
-        lags = await self.activity.count_waiting(connection_ids)
-        return [connection_shape(each, self.base_url, lags.get(each.id, 0)) for each in listed]
+    async def _listed(self, connection_id: int) -> Listed:
+        found = await self.configurations.list([connection_id])
+        if not found:
+            raise NotFound("there is no such connection")
+        return found[0]
+
+    async def _shape(self, listed: Listed) -> dict[str, Any]:
+        lags = await self.activity.count_waiting([listed.id])
+        return connection_shape(listed, self.base_url, lags.get(listed.id, 0))
 
     async def _check_destination(self, connection: Connection) -> None:
-        reason = await self.refuses(connection.configuration.destination.endpoint)
-        if reason is not None:
-            raise InvalidInput("configuration.destinationURL", reason)
+        refusal = await self.refuses(connection.configuration.destination.endpoint)
+        if refusal is not None:
+            member, reason = refusal
+            raise InvalidInput(f"configuration.{member}", reason)
+
+
+def _tag(listed: Listed) -> dict[str, str]:
+    return {"ETag": f'"{listed.revision}"'}
 
 
 def _keeps_backlog(request: Request[Any, Any, Any]) -> bool:

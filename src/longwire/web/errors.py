@@ -18,6 +18,7 @@ _STATUSES: Mapping[type[LongwireError], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.Stale: 412,
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.RouteNotAvailableYet: 501,

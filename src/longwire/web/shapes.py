@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
-from longwire.core.configuration import MASK, Connection, is_secret_header
+from longwire.core.configuration import Connection
 from longwire.core.connection_state import Status
 from longwire.core.delivery import Trigger
-from longwire.core.fields import without_none
+from longwire.core.fields import MASK, without_none
+from longwire.core.headers import is_secret_header
 from longwire.core.network_server import mask, to_document
 from longwire.core.request import CannotRender, Sending, Target, build_request
 from longwire.storage.configurations import Listed
