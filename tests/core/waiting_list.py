@@ -1,6 +1,6 @@
 """What waits on one connection, as a plain list: the oracle of the window, and the queue of the lane's model."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from longwire.core.delivery import Waiting
@@ -44,9 +44,12 @@ class WaitingList:
             heads.setdefault(waiting.order_key, waiting)
         return list(heads.values())
 
-    def ready(self, busy: Collection[str], now: datetime) -> list[Waiting]:
-        """Return what may be sent now, oldest first: due heads of devices that are not busy."""
-        return [each for each in self.heads() if each.order_key not in busy and is_due(each, now)]
+    def next_to_send(self, in_flight: Mapping[str, Waiting], now: datetime) -> Waiting | None:
+        """Return the oldest idle head that is due; what is older than what is in flight goes before a resend."""
+        idle = [each for each in self.heads() if each.order_key not in in_flight and is_due(each, now)]
+        newest = max((each.position for each in in_flight.values()), default=0)
+        latecomers = [each for each in idle if each.not_before is None and each.position < newest]
+        return next(iter([*latecomers, *idle]), None)
 
     def possibly_sent(self, max_in_flight: int, now: datetime) -> Iterator[Waiting]:
         """Yield what is marked as possibly sent after a crash: see `storage/recovery.py`."""

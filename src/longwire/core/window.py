@@ -4,8 +4,12 @@ The theory. A lane reads its queue in pages, in the order of positions, up to a 
 most `DEVICE_DEPTH` deliveries; when a page holds more, the device is marked as *deeper* and its further deliveries
 stay on disk. So a device that floods, or waits for a resend, neither fills the window nor hides the devices behind
 it. When a deeper device runs out it is *starving*: nothing is taken until its next deliveries, up to the cursor, have
-been read, so that what is in flight is always a subset of the oldest deliveries of different devices. (After a crash
-exactly these are marked as possibly sent.) Only one read may be under way at a time.
+been read. Only one read may be under way at a time.
+
+What is in flight is always among the oldest deliveries of different devices, as many as may be in flight, those that
+wait for a resend not counted: after a crash exactly these are marked as possibly sent (`storage/recovery.py`). When a
+resend ends, the delivery behind it may suddenly be older than what is in flight. So these latecomers are taken first,
+before any other resend: else the next resends would bring more of them, and push what is in flight out of that number.
 """
 
 import heapq
@@ -43,7 +47,6 @@ class ReadDevice:
 class _Device:
     entries: deque[Waiting] = field(default_factory=deque)
     last_position: int = 0
-    busy: bool = False
     deeper: bool = False
 
 
@@ -54,6 +57,8 @@ class Window:
         """Begin with an unread queue."""
         self._devices: dict[str, _Device] = {}
         self._ready: list[tuple[int, str]] = []
+        self._resends: list[tuple[int, str]] = []
+        self._in_flight: set[int] = set()
         self._due: list[tuple[datetime, int, str]] = []
         self._starving: deque[str] = deque()
         self._cursor = 0
@@ -72,8 +77,10 @@ class Window:
         """Return what to read next so that `wanted_ready` deliveries can be taken, or None."""
         if self._starving:
             order_key = self._starving[0]
-            return ReadDevice(order_key, self._devices[order_key].last_position, self._cursor)
-        if self._more and len(self._ready) < wanted_ready and self._size < CAPACITY:
+            limit = min(DEVICE_DEPTH, max(1, CAPACITY - self._size))
+            return ReadDevice(order_key, self._devices[order_key].last_position, self._cursor, limit)
+        ready = len(self._ready) + len(self._resends)
+        if self._more and ready < wanted_ready and self._size < CAPACITY:
             return ReadPage(self._cursor)
         return None
 
@@ -107,26 +114,28 @@ class Window:
             del self._devices[read.order_key]
 
     def take(self, now: datetime) -> Waiting | None:
-        """Return the oldest delivery that may be sent now, and hold its device; None when there is none."""
+        """Return the oldest delivery that may be sent now, and hold its device; None when there is none.
+
+        One that is older than what is in flight goes before a resend.
+        """
         self._wake_due(now)
-        if self._starving or not self._ready:
+        if self._starving or not (self._ready or self._resends):
             return None
-        _, order_key = heapq.heappop(self._ready)
-        device = self._devices[order_key]
-        device.busy = True
-        return device.entries[0]
+        position, order_key = heapq.heappop(self._resends if self._is_resend_next() else self._ready)
+        self._in_flight.add(position)
+        return self._devices[order_key].entries[0]
 
     def put_back(self, waiting: Waiting) -> None:
         """Let a delivery that was taken wait again, first of its device, until its `not_before`."""
+        self._in_flight.remove(waiting.position)
         device = self._devices[waiting.order_key]
-        device.busy = False
         device.entries[0] = waiting
         self._offer(device)
 
     def finish(self, waiting: Waiting) -> None:
         """Forget a delivery that was taken: its outcome is durable. The device is free."""
+        self._in_flight.remove(waiting.position)
         device = self._devices[waiting.order_key]
-        device.busy = False
         device.entries.popleft()
         self._size -= 1
         if device.entries:
@@ -136,9 +145,17 @@ class Window:
         else:
             del self._devices[waiting.order_key]
 
-    def next_due(self) -> datetime | None:
-        """Return when the next resend is due, or None."""
+    def next_due(self, now: datetime) -> datetime | None:
+        """Return when the next resend will be due, or None; what is due already is ready."""
+        self._wake_due(now)
         return self._due[0][0] if self._due else None
+
+    def _is_resend_next(self) -> bool:
+        if not self._ready or not self._resends:
+            return bool(self._resends)
+        oldest = self._ready[0]
+        is_latecomer = oldest[0] < max(self._in_flight, default=0)
+        return self._resends[0] < oldest and not is_latecomer
 
     def _append(self, device: _Device, waiting: Waiting) -> None:
         device.entries.append(waiting)
@@ -157,4 +174,4 @@ class Window:
     def _wake_due(self, now: datetime) -> None:
         while self._due and self._due[0][0] <= now:
             _, position, order_key = heapq.heappop(self._due)
-            heapq.heappush(self._ready, (position, order_key))
+            heapq.heappush(self._resends, (position, order_key))

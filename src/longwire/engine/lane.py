@@ -141,7 +141,7 @@ class Lane:
         """Return the times at which there is something to do without being told."""
         due = (
             self._state.retry_at,
-            self._window.next_due(),
+            self._window.next_due(self._tools.clock.now()),
             self._pace_due(),
             self._told.due,
             idle_at(self._state, self._policy, self._last_uplink_at),

@@ -16,10 +16,14 @@ from longwire.net.leg import Leg, PlainLeg, ProxyRefused
 from longwire.net.pool import Shelf
 from longwire.net.resolver import Resolver
 from longwire.net.route import Form, last_tls, named
-from longwire.net.slots import DialSlots
+from longwire.net.slots import Limits, Slots, within_open_files
 from longwire.net.tls import Contexts
 from longwire.net.tunnel import blaming, open_tunnel
 
+_PARALLEL_DIALS = 256
+# Dials that have got nowhere by then wait for somebody who does not answer, which costs a file descriptor each.
+_PATIENCE_S = 1.0
+_WAITING_DIALS = 1024
 # A name may have a thousand addresses; trying this many of them in turn is a fair effort.
 _ADDRESSES_TRIED = 8
 
@@ -47,7 +51,9 @@ class Dialler:
         self._resolver = resolver
         self._policy = policy
         self._contexts = Contexts(context)
-        self._slots = DialSlots()
+        self._slots = Slots(
+            Limits(within_open_files(_PARALLEL_DIALS), within_open_files(_WAITING_DIALS), _PATIENCE_S)
+        )
 
     async def dial(
         self, shelf: Shelf, deadline: float, first: Exchange | None = None
@@ -60,12 +66,24 @@ class Dialler:
         if isinstance(found, TransportFailure):
             return found
         try:
-            async with self._slots.turn(shelf, deadline):
-                result = await self._try_in_turn(found, _Dial(shelf, deadline, first))
+            result = await self._wait_and_try(found, _Dial(shelf, deadline, first))
         except TimeoutError:
             return TransportFailure(Cause.TIMEOUT, "too many connections were being opened at the same time")
         shelf.is_doubtful = isinstance(result, TransportFailure)
         return result
+
+    async def _wait_and_try(
+        self, addresses: tuple[Address, ...], dial: _Dial
+    ) -> Connection | TransportFailure:
+        """Try when it is our turn, first among the dials of this destination, then among all."""
+        shelf, deadline = dial.shelf, dial.deadline
+        async with asyncio.timeout_at(deadline):
+            await shelf.own_dials.acquire()
+        try:
+            async with self._slots.turn(deadline, is_doubtful=shelf.is_doubtful):
+                return await self._try_in_turn(addresses, dial)
+        finally:
+            shelf.own_dials.release()
 
     async def _try_in_turn(
         self, addresses: tuple[Address, ...], dial: _Dial

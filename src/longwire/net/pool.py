@@ -5,10 +5,11 @@ import asyncio
 from longwire.core.http import Endpoint
 from longwire.net.connection import Connection
 from longwire.net.route import route_to
-from longwire.net.slots import DIALS_PER_ENDPOINT
 
 # The highest `maxInFlight` of a connection: a burst at that width finds its sockets again.
 _IDLE_PER_ENDPOINT = 256
+# One destination's share of the dials, so that one that goes dark cannot have them all.
+_DIALS_PER_ENDPOINT = 32
 _SHELVES_BEFORE_SWEEPING = 64
 # A dropped socket is gone after a few turns of the loop.
 _TURNS_TO_CLOSE = 100
@@ -23,7 +24,7 @@ class Shelf:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.route = route_to(endpoint)
-        self.own_dials = asyncio.Semaphore(DIALS_PER_ENDPOINT)
+        self.own_dials = asyncio.Semaphore(_DIALS_PER_ENDPOINT)
         self.is_doubtful = False
         self.is_retired = False
         self.dialling = 0

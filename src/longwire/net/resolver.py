@@ -11,9 +11,15 @@ import pycares
 
 from longwire.core.address_policy import Address
 from longwire.core.errors import Misconfigured
+from longwire.net.slots import Limits, Slots
 
-# Each lookup may cost a thread of c-ares, and a resolver that is down makes all of them wait.
+# Each lookup may cost a thread of c-ares. One that takes longer than that waits for a server that does not answer,
+# and must not keep the names of others waiting.
 _PARALLEL_LOOKUPS = 32
+_PATIENCE_S = 0.5
+_WAITING_LOOKUPS = 96
+# Names that were not resolved the last time are asked after those of others; remembered as long as they are few.
+_DOUBTFUL_KEPT = 10_000
 _ONE_TRY_S = 2.0
 _TRIES = 2
 _WHOLE_LOOKUP_S = 5.0
@@ -39,7 +45,8 @@ class Resolver:
 
     def __init__(self, server: str | None = None) -> None:
         self._server = None if server is None else _parse_server(server)
-        self._slots = asyncio.Semaphore(_PARALLEL_LOOKUPS)
+        self._slots = Slots(Limits(_PARALLEL_LOOKUPS, _WAITING_LOOKUPS, _PATIENCE_S))
+        self._doubtful: set[str] = set()
         self._running: dict[str, _Lookup] = {}
 
     async def resolve(self, host: str) -> tuple[Address, ...]:
@@ -74,13 +81,29 @@ class Resolver:
             raise
 
     async def _look_up(self, host: str) -> tuple[Address, ...] | ResolutionFailed:
+        async with self._slots.turn(None, is_doubtful=host in self._doubtful):
+            try:
+                async with asyncio.timeout(_WHOLE_LOOKUP_S):
+                    found = await self._ask(host)
+            except TimeoutError:
+                found = ResolutionFailed(
+                    f"the DNS server did not answer for {host} within {_WHOLE_LOOKUP_S:.0f} s"
+                )
+        if isinstance(found, ResolutionFailed):
+            self._doubt(host)
+        else:
+            self._doubtful.discard(host)
+        return found
+
+    def _doubt(self, host: str) -> None:
+        if len(self._doubtful) >= _DOUBTFUL_KEPT:
+            self._doubtful.clear()
+        self._doubtful.add(host)
+
+    async def _ask(self, host: str) -> tuple[Address, ...] | ResolutionFailed:
         try:
-            async with self._slots, asyncio.timeout(_WHOLE_LOOKUP_S), self._channel() as channel:
+            async with self._channel() as channel:
                 answer = await channel.getaddrinfo(host, family=socket.AF_UNSPEC, type=socket.SOCK_STREAM)
-        except TimeoutError:
-            return ResolutionFailed(
-                f"the DNS server did not answer for {host} within {_WHOLE_LOOKUP_S:.0f} s"
-            )
         except (aiodns.error.DNSError, pycares.AresError) as error:
             return ResolutionFailed(f"cannot resolve {host}: {_reason(error)}")
         addresses = tuple(dict.fromkeys(ip_address(node.addr[0].decode("ascii")) for node in answer.nodes))

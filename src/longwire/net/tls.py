@@ -107,7 +107,7 @@ def check_tls(settings: TlsSettings, now: datetime | None = None) -> str | None:
     try:
         _build(settings, adds_to_system=False)
     except ssl.SSLError as error:
-        return f"OpenSSL refuses these certificates: {error.reason or error}"
+        return str(error)
     return None
 
 
@@ -119,8 +119,10 @@ def why(error: OSError, peer: str = "the destination") -> str:
         return _CERTIFICATE.get(error.verify_code, f"the certificate was refused: {error.verify_message}")
     if not isinstance(error, ssl.SSLError) or isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return _HANDSHAKE_CLOSED.format(peer=peer)
-    reason = error.reason or ""
-    known = _REASONS.get(reason, f"TLS failed: {reason.replace('_', ' ').lower() or error}")
+    reason = getattr(error, "reason", None)
+    if not reason:  # our own, or one that OpenSSL has no name for
+        return f"TLS failed: {error}"
+    known = _REASONS.get(reason, f"TLS failed: {reason.replace('_', ' ').lower()}")
     return known.replace("{peer}", peer)
 
 
@@ -138,25 +140,25 @@ def _build(settings: TlsSettings, *, adds_to_system: bool) -> ssl.SSLContext:
             with _as_file(certificate) as certificate_path, _as_file(key) as key_path:
                 # With a password given OpenSSL does not ask for one on the terminal.
                 context.load_cert_chain(certificate_path, key_path, password=lambda: b"")
-    except ssl.SSLError:
-        raise
-    except (ValueError, OSError) as error:
+    except (ValueError, TypeError, OSError) as error:
         raise ssl.SSLError(f"the TLS settings cannot be used: {error}") from None
     return context
 
 
 def _trusting(settings: TlsSettings, *, adds_to_system: bool) -> ssl.SSLContext:
-    if not settings.verify:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif settings.ca_certificate is None:
-        context = ssl.create_default_context()
-    else:
-        context = ssl.create_default_context(cadata=settings.ca_certificate)
+    if settings.verify and settings.ca_certificate is None:
+        return default_context()
+    # The same as a default context but for the authorities, and for the strictness of Python 3.13 in the form of
+    # certificates, which authorities that companies made themselves often fail.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if settings.verify:
+        context.load_verify_locations(cadata=settings.ca_certificate)
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         if adds_to_system:
             context.load_default_certs()
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     return _with_our_rules(context)
 
 
