@@ -52,6 +52,30 @@ def test_a_body_is_kept_byte_for_byte(text: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("time", "age"),
+    [
+        ("2026-03-14T10:26:53.589+01:00", timedelta(milliseconds=411)),
+        ("2026-03-14T09:26:44", timedelta(seconds=10)),  # without zone: UTC
+        ("2026-03-14T09:26:54Z", timedelta(0)),
+        ("2026-03-14T11:26:54Z", timedelta(0)),  # a clock ahead of ours makes nothing younger
+        ("2026-03-13T09:26:54+00:00", timedelta(days=1)),
+        ("yesterday", timedelta(0)),
+        ("", timedelta(0)),
+        (None, timedelta(0)),
+        (1773480414, timedelta(0)),
+        ({}, timedelta(0)),
+        ("0001-01-01T00:00:00+23:59", timedelta(0)),  # before the first year in UTC
+        ("9999-12-31T23:59:59-23:59", timedelta(0)),
+    ],
+)
+def test_a_message_is_as_old_as_the_earlier_of_its_time_and_its_receipt(time: Any, age: timedelta) -> None:
+    message = parse(uplink(Time=time))
+
+    assert message.received_at - message.aged_from == age
+    assert message.aged_from.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
     ("root", "f_cnt"),
     [
         ("DevEUI_uplink", None),

@@ -198,15 +198,17 @@ def _outage_after(state: State, target: Status, happened: Happened, policy: Poli
 
 
 def _next_try(outage: Outage, happened: Happened, policy: Policy) -> Outage:
-    after = max(outage.planned, happened.at - outage.down_since)
+    after = happened.at - outage.down_since
+    if happened.at >= schedule.due_at(outage.down_since, outage.planned, -1):
+        # Jitter may have made the planned try early; it is not made again. One that was not waited for still comes.
+        after = max(after, outage.planned)
     planned = schedule.next_offset(policy.strategy, policy.blame_period, after)
     if planned is None:
         return replace(outage, retry_at=None)
-    return replace(
-        outage,
-        planned=planned,
-        retry_at=schedule.due_at(outage.down_since, planned, happened.jitter),
-    )
+    retry_at = schedule.due_at(outage.down_since, planned, happened.jitter)
+    if retry_at <= happened.at:  # so little is left of the wait that jitter would take all of it
+        retry_at = outage.down_since + planned
+    return replace(outage, planned=planned, retry_at=retry_at)
 
 
 def _commands(before: State, after: State) -> tuple[Command, ...]:

@@ -6,6 +6,7 @@ import ssl
 from typing import Protocol, cast
 
 from longwire.core.http import Cause
+from longwire.net.adopt import adopt
 from longwire.net.connection import Connection
 
 _BUFFER_LIMIT = 64 * 1024
@@ -55,20 +56,13 @@ class PlainLeg:
         """Return the same way with TLS to the proxy, named `host`, on top."""
         self._is_mine = False  # the loop closes it when this fails
         leg = TlsLeg()
-        await asyncio.get_running_loop().create_connection(
-            lambda: leg, sock=self._socket, ssl=context, server_hostname=host
-        )
+        await adopt(self._socket, lambda: leg, context, host)
         return leg
 
     async def hand_over(self, connection: Connection, context: ssl.SSLContext | None, host: str) -> None:
         """Make it the connection's socket."""
         self._is_mine = False  # the loop closes it when this fails
-        await asyncio.get_running_loop().create_connection(
-            lambda: connection,
-            sock=self._socket,
-            ssl=context,
-            server_hostname=None if context is None else host,
-        )
+        await adopt(self._socket, lambda: connection, context, None if context is None else host)
 
     def close(self) -> None:
         """Close the socket if it is still ours."""

@@ -114,7 +114,7 @@ def _fingerprint(network_server_id: str, root: str, members: Members, body: byte
 def _aged_from(time: str, received_at: datetime) -> datetime:
     """Return the earlier of the message's time and its receipt; a time that cannot be read does not count."""
     try:
-        return min(_aware(datetime.fromisoformat(time)), received_at)
+        return min(_aware(datetime.fromisoformat(time)).astimezone(UTC), received_at)
     except (ValueError, OverflowError):
         return received_at
 

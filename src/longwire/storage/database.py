@@ -155,9 +155,10 @@ class Database:
             except Exception:  # noqa: BLE001 - found and told by `_run_alone`
                 with self._writer_engine.begin() as connection:
                     return [_run_alone(connection, write) for write in batch]
-        except sa.exc.OperationalError as error:
-            unavailable = StorageUnavailable(f"the store cannot write: {error.orig}")
-            log.warning(log.STORAGE_COMMIT_FAILED, error=str(error.orig), writes=len(batch))
+        except Exception as error:  # noqa: BLE001 - the writer lives on whatever it is; who waits is told
+            cause = str(getattr(error, "orig", error))
+            unavailable = StorageUnavailable(f"the store cannot write: {cause}")
+            log.warning(log.STORAGE_COMMIT_FAILED, error=cause, writes=len(batch))
             return [_Result(write.future, error=unavailable) for write in batch]
 
     def _resolve(self, results: list[_Result]) -> None:

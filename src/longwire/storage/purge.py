@@ -11,10 +11,12 @@ from sqlalchemy.engine import Connection as Sql
 from longwire.core.delivery import DEAD_LETTERS, Outcome
 from longwire.storage.database import Database
 from longwire.storage.micros import MICROSECOND, to_micros
-from longwire.storage.queue_sql import DEDUPE_FOR, LAST_ID, highest_id
+from longwire.storage.queue_sql import DEDUPE_FOR, LAST_ID, discard_backlog, highest_id
 from longwire.storage.schema import attempt, connection, connection_revision, delivery, message, seen, setting
 
 _SLICE = 500
+_VACUUM_SLICE = 250
+_VACUUM_SLICES = 8
 _HOUR = timedelta(hours=1)
 
 
@@ -45,8 +47,10 @@ async def purge(database: Database, retention: Retention, now: datetime) -> int:
         sa.text("outcome = 'QUEUED'"), delivery.c.received_at < to_micros(now - retention.backlog)
     )
     await _in_slices(database, overdue, lambda sql, ids: _expire(sql, ids, now))
+    for connection_id in await database.read(_deleted_with_backlog):
+        await discard_backlog(database, connection_id, lambda: now)
     await database.write(_delete_unused_revisions)
-    await database.write(lambda sql: sql.exec_driver_sql("PRAGMA incremental_vacuum(2000)"))
+    await _give_back_pages(database)
     return purged
 
 
@@ -79,6 +83,28 @@ def _expire(sql: Sql, ids: list[int], now: datetime) -> None:
             outcome=Outcome.EXPIRED.value, reason="past the backlog's retention", settled_at=to_micros(now)
         )
     )
+
+
+def _deleted_with_backlog(sql: Sql) -> list[int]:
+    """Return the connections that were deleted just before a crash: their backlog is not discarded yet."""
+    connection_id = delivery.c.connection_id
+    waiting = sa.select(connection_id).distinct().where(sa.text("outcome = 'QUEUED'"))
+    return list(sql.scalars(waiting.where(connection_id.not_in(sa.select(connection.c.id)))))
+
+
+async def _give_back_pages(database: Database) -> None:
+    """Make the file smaller by what is free in it, as far as a purge may take."""
+    for _ in range(_VACUUM_SLICES):
+        if await database.write(_give_back_slice) < _VACUUM_SLICE:
+            return
+
+
+def _give_back_slice(sql: Sql) -> int:
+    free = min(sql.exec_driver_sql("PRAGMA freelist_count").scalar_one(), _VACUUM_SLICE)
+    # One page a statement: the driver ends a statement without columns after its first row.
+    for _ in range(free):
+        sql.exec_driver_sql("PRAGMA incremental_vacuum(1)")
+    return int(free)
 
 
 def _remember_last_id(sql: Sql) -> None:

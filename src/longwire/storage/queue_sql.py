@@ -4,6 +4,7 @@ The contract, for every implementation: `put` returns when the message is on dis
 in the order of durable commits; a delivery leaves the queue only with its outcome and its attempts, in one commit.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ class Queue:
         """
         future = self._database.submit(self._put_batch, item)
         future.add_done_callback(self._wake)
-        accepted: Accepted = await future
+        accepted: Accepted = await asyncio.shield(future)
         return accepted
 
     async def settle(self, settlement: Settlement) -> None:
