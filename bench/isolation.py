@@ -72,17 +72,17 @@ def connect(product: Product, port: int, fleet: Fleet, index: int) -> None:
 class Load:
     """Sends uplinks of devices at a steady rate over one socket each 1/8 of them, and remembers when."""
 
-    def __init__(self, product: Product, fleet: Fleet) -> None:
+    def __init__(self, product: Product, fleet: Fleet, first_counter: int) -> None:
         self.fleet, self.port = fleet, product.port
         self.target = product.uplink_url.partition(str(product.port))[2]
-        self.counter = 1000
+        self.counter = first_counter
         self.sent: dict[bytes, float] = {}
 
     async def run(self, devices: range, seconds: float) -> None:
         """Send for so long."""
-        self.counter += 1000
         lanes = [list(devices)[number::8] for number in range(8)]
         await asyncio.gather(*(self._run_lane(lane, seconds) for lane in lanes if lane))
+        await asyncio.sleep(1)  # for the last ones to arrive
 
     async def _run_lane(self, devices: list[int], seconds: float) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -109,43 +109,40 @@ def p99_ms(load: Load, arrived: dict[bytes, float]) -> tuple[float, int]:
 
 async def measure(folder: Path) -> None:
     """Print both percentiles and their ratio."""
-    loop = asyncio.get_running_loop()
     arrived: dict[bytes, float] = {}
-    slow_arrived: dict[bytes, float] = {}
     ports = {name: free_port() for name in ("healthy", "slow", "dead", "flood")}
-    healthy = await loop.create_server(lambda: Destination(arrived, 0), "127.0.0.1", ports["healthy"])
-    slow = await loop.create_server(lambda: Destination(slow_arrived, 25), "127.0.0.1", ports["slow"])
+    servers = [await listen(ports["healthy"], arrived, 0), await listen(ports["slow"], {}, 25)]
     hole = socket.create_server(("127.0.0.1", 0), backlog=0)
     product = Product(folder / "data")
     await asyncio.to_thread(product.start)
     fleet = Fleet(7, HEALTHY + 4)
     await asyncio.to_thread(set_up, product, fleet, ports, hole.getsockname()[1])
     print(f"{HEALTHY} connections open; memory {product.running.memory_mb():.0f} MB", flush=True)
-    load = Load(product, fleet)
+    load = Load(product, fleet, 1000)
     await load.run(range(HEALTHY), SECONDS)
-    await asyncio.sleep(1)
     alone, missing = p99_ms(load, arrived)
     print(f"healthy alone: p99 {alone:.1f} ms, {missing} missing", flush=True)
-    url = product.uplink_url
-    acknowledged, _ = await asyncio.to_thread(send_flood, url)
-    flood = await loop.create_server(lambda: Destination({}, 0), "127.0.0.1", ports["flood"])
+    acknowledged, _ = await asyncio.to_thread(send_flood, product.uplink_url)
+    servers.append(await listen(ports["flood"], {}, 0))
     await asyncio.to_thread(product.call, "POST", f"{BASE}/connections/1/restart")
-    beside = Load(product, fleet)
-    beside.counter = 50_000
-    bad = Load(product, fleet)
-    bad.counter = 90_000
+    beside, bad = Load(product, fleet, 50_000), Load(product, fleet, 90_000)
     await asyncio.gather(
         beside.run(range(HEALTHY), SECONDS), bad.run(range(HEALTHY + 1, HEALTHY + 4), SECONDS / 10)
     )
-    await asyncio.sleep(1)
     harmed, missing = p99_ms(beside, arrived)
     print(
         f"with bad ones ({acknowledged} queued): p99 {harmed:.1f} ms, {missing} missing; ratio {harmed / alone:.2f}"
     )
     product.running.stop()
-    for server in (healthy, slow, flood):
+    for server in servers:
         server.close()
     hole.close()
+
+
+async def listen(port: int, arrived: dict[bytes, float], delay: float) -> asyncio.Server:
+    """Return a running destination."""
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(lambda: Destination(arrived, delay), "127.0.0.1", port)
 
 
 def set_up(product: Product, fleet: Fleet, ports: dict[str, int], hole: int) -> None:

@@ -28,11 +28,15 @@ LATE = (Outcome.DISCARDED, Outcome.EXPIRED)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to put: the device's letter, the numbers of the connections, and a mark that makes repeats."""
+    """What to put: the device's letter, the numbers of the connections, and a mark that makes repeats.
+
+    `too_old_for` numbers the connections for which it is too old on arrival.
+    """
 
     device: str
     connections: tuple[int, ...]
     mark: int
+    too_old_for: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ PLANS = st.builds(
     st.sampled_from("ABCD"),
     st.lists(st.integers(0, 2), unique=True, max_size=3).map(tuple),
     st.integers(0, 12),
+    st.sampled_from([frozenset(), frozenset(), frozenset({0}), frozenset({0, 2})]),
 )
 STATUSES = st.sampled_from([None, 200, 404, 503])
 ENDINGS = st.sampled_from([Outcome.DELIVERED, Outcome.LOST, Outcome.REJECTED, Outcome.FAILED])
@@ -257,6 +262,7 @@ class QueueMachine(RuleBasedStateMachine):
                 aged_from=self.now,
             ),
             tuple(self.connections[number] for number in plan.connections),
+            frozenset(self.connections[n] for n in plan.too_old_for.intersection(plan.connections)),
         )
 
     async def _put(self, plans: Sequence[Plan], lost: int = 0) -> None:

@@ -53,6 +53,8 @@ class QueueModel:
         self.seen[each.fingerprint] = each.received_at
         if connection_id is None:
             self._end(expected, Outcome.FILTERED, each.received_at)
+        elif connection_id in put.expired:
+            self._end(expected, Outcome.EXPIRED, each.received_at)
         elif connection_id not in self.served:
             self._end(expected, Outcome.DISCARDED, each.received_at)
 

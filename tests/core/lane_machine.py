@@ -82,6 +82,7 @@ class LaneMachine(RuleBasedStateMachine):
         self.trouble_since: datetime | None = None
         self.waits_since = T0
         self.steps: list[tuple[Status, Event, Status]] = []
+        self.tries: list[tuple[datetime | None, datetime]] = []
         self.sends: list[tuple[Waiting, Status]] = []
         self.refusals: dict[int, int] = {}
         self.is_refused: set[int] = set()
@@ -191,6 +192,8 @@ class LaneMachine(RuleBasedStateMachine):
         before = self.state
         self.state, commands = step(before, Happened(event, self.now, "why", jitter), self.policy)
         self.steps.append((before.status, event, self.state.status))
+        if event is not Event.CONNECT and before.status in WAITING and self.state.status is Status.OPENING:
+            self.tries.append((before.retry_at, self.now))
         self.is_probing = self.is_probing or Probe() in commands
         self._remember_trouble(before, event)
 

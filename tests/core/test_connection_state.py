@@ -51,6 +51,7 @@ TRANSITIONS = [
     # AUTHENTICATION_FAILED on the proxy's 407, retried like CLOSED
     (OPENING, Event.CREDENTIALS_REFUSED, REFUSED),
     (AUTHENTICATING, Event.CREDENTIALS_REFUSED, REFUSED),
+    (OPENED, Event.CREDENTIALS_REFUSED, REFUSED),  # in absolute form the first message is the probe
     (REFUSED, Event.RETRY_DUE, OPENING),
     # AGGRESSIVE restarts an OPENED connection that saw no uplink
     (OPENED, Event.IDLE, OPENING),

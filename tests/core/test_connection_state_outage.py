@@ -307,6 +307,19 @@ def test_a_connection_that_never_opened_is_told_once() -> None:
     assert life.reports == [Report(Status.CLOSED, "dns: no such name")]
 
 
+def test_refused_credentials_are_told_once_not_for_each_try() -> None:
+    life = closed()
+    for _ in range(10):
+        life.wait_for_the_try()
+        life.happen(Event.RETRY_DUE, Event.CREDENTIALS_SENT)
+        life.happen(Event.CREDENTIALS_REFUSED, reason="proxy-407: wrong password")
+
+    assert life.reports == [
+        Report(Status.CLOSING, "reset: gone"),
+        Report(Status.AUTHENTICATION_FAILED, "proxy-407: wrong password"),
+    ]
+
+
 def test_the_reason_stays_until_the_outage_ends() -> None:
     life = closed()
     life.wait_for_the_try()

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from hypothesis.stateful import invariant, run_state_machine_as_test
 from tests.core.lane_machine import SENDING, LaneMachine
-from tests.samples.effort import LONG, examples
+from tests.samples.effort import examples
 
 from longwire.core.connection_state import TABLE, WAITING, Event, Status
 from longwire.core.delivery import MAX_RESENDS, Mode
@@ -76,6 +76,10 @@ class LanePromises(LaneMachine):
         outage = self.state.outage
         assert (outage.down_since if outage else None) == self.trouble_since
 
+    @invariant()
+    def no_try_comes_before_it_is_due_but_by_command(self) -> None:
+        assert all(due is not None and due <= at for due, at in self.tries)
+
     def teardown(self) -> None:
         """Everything ends when the destination does its part: nothing waits for ever."""
         if not hasattr(self, "policy"):
@@ -119,5 +123,5 @@ class LanePromises(LaneMachine):
 
 
 def test_a_lane_keeps_its_promises_whatever_happens() -> None:
-    effort = examples(80, stateful_step_count=100 if LONG else 50)
+    effort = examples(300, stateful_step_count=50)
     run_state_machine_as_test(LanePromises, settings=effort)

@@ -1,8 +1,10 @@
 """Each test of this folder runs on both event loops: uvloop, which Longwire uses, and the one of Python."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 
+import pytest
 import pytest_asyncio
 import uvloop
 
@@ -19,11 +21,17 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
     return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
+@pytest.fixture
+def trust() -> ssl.SSLContext:
+    """Whom the client trusts; a module may say otherwise."""
+    return CONTEXT
+
+
 @pytest_asyncio.fixture
-async def client() -> AsyncIterator[Client]:
+async def client(trust: ssl.SSLContext) -> AsyncIterator[Client]:
     """A client that may dial loopback."""
     resolver = Resolver()
-    client = Client(resolver, parse_allow_list("loopback"), tls=CONTEXT)
+    client = Client(resolver, parse_allow_list("loopback"), tls=trust)
     yield client
     await client.close()
     await resolver.close()

@@ -2,12 +2,10 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import pytest_asyncio
 import trustme
 from tests.net.certificates import (
     CA,
@@ -20,21 +18,18 @@ from tests.net.certificates import (
 )
 from tests.net.destination import OK, Destination, Peer, answering, echo
 
-from longwire.core.address_policy import parse_allow_list
 from longwire.core.http import Cause, HttpRequest, HttpResponse, TransportFailure
 from longwire.net.client import Client
-from longwire.net.resolver import Resolver
 
 SOON = timedelta(seconds=0.3)
 LATER = timedelta(seconds=20)
 DAY = timedelta(days=1)
 
 
-@pytest_asyncio.fixture
-async def client() -> AsyncIterator[Client]:
-    client = Client(Resolver(), parse_allow_list("loopback"), tls=trusting())
-    yield client
-    await client.close()
+@pytest.fixture
+def trust() -> ssl.SSLContext:
+    """Return whom the client trusts: the authority of the tests, for proxies and for destinations."""
+    return trusting()
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])

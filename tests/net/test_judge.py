@@ -8,13 +8,13 @@ from ipaddress import ip_address
 import pytest
 import pytest_asyncio
 from tests.net.conftest import CONTEXT
-from tests.net.destination import OK, Destination, answering, through
+from tests.net.destination import OK, Destination, Peer, answering, through
 from tests.net.dns_server import DnsServer
 
 from longwire.core.address_policy import AddressPolicy, parse_allow_list
 from longwire.core.http import Cause, Endpoint, HttpRequest, HttpResponse, Proxy, TransportFailure
 from longwire.net.client import Client
-from longwire.net.judge import Blocked, Party, find_blocked, why_blocked
+from longwire.net.judge import Blocked, Party, find_blocked
 from longwire.net.resolver import Resolver
 
 SOON = timedelta(seconds=1)
@@ -62,7 +62,6 @@ async def test_a_blocked_proxy_is_refused_by_name(world: World, proxy_host: str,
     found = await find_blocked(world.resolver, world.policy, request.endpoint, SOON)
     assert found == Blocked(Party.PROXY, failure.detail)
     assert found.party.value == "proxy.hostname"
-    assert await why_blocked(world.resolver, world.policy, request.endpoint, SOON) == failure.detail
     assert world.dns.asked("sink.test") == 0
 
 
@@ -143,3 +142,19 @@ async def test_every_address_of_a_proxy_is_tried(world: World) -> None:
 
     assert isinstance(response, HttpResponse)
     assert response.remote_address == f"127.0.0.1:{running.port}"
+
+
+@pytest.mark.parametrize(("status", "asked"), [(407, 1), (503, 2)])
+async def test_a_refused_login_is_not_tried_at_the_other_addresses(
+    world: World, status: int, asked: int
+) -> None:
+    async def refuse(peer: Peer) -> None:
+        await peer.read_head()
+        await peer.send(b"HTTP/1.1 %d No\r\n\r\n" % status)
+
+    world.dns.names["squid.test"] = ["127.0.0.1", "127.0.0.2"]
+    async with Destination(refuse, host="0.0.0.0") as running:
+        proxy = Proxy("http", "squid.test", running.port, "user", "wrong")
+        await world.client.send(through(request_to("sink.test", "https", 443), proxy), LATER)
+
+        assert len(running.requests) == asked

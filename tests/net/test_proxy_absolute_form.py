@@ -3,18 +3,14 @@
 import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-import pytest_asyncio
 from tests.net.certificates import GOOD, self_signed, serving, trusting
 from tests.net.destination import OK, Destination, Peer, Script, answering, echo, say_nothing, through
 
-from longwire.core.address_policy import parse_allow_list
 from longwire.core.http import Cause, Endpoint, HttpRequest, HttpResponse, Proxy, TransportFailure
 from longwire.net.client import Client
-from longwire.net.resolver import Resolver
 
 SOON = timedelta(seconds=0.4)
 LATER = timedelta(seconds=20)
@@ -23,14 +19,10 @@ TOKEN = b64encode(f"{USER}:{PASSWORD}".encode())
 SCHEMES = pytest.mark.parametrize("scheme", ["http", "https"])
 
 
-@pytest_asyncio.fixture
-async def client() -> AsyncIterator[Client]:
-    """A client that trusts the authority of the tests."""
-    resolver = Resolver()
-    client = Client(resolver, parse_allow_list("loopback"), tls=trusting())
-    yield client
-    await client.close()
-    await resolver.close()
+@pytest.fixture
+def trust() -> ssl.SSLContext:
+    """Return whom the client trusts: the authority of the tests, for proxies and for destinations."""
+    return trusting()
 
 
 def proxy_at(scheme: str, script: Script) -> Destination:

@@ -2,71 +2,35 @@
 
 import asyncio
 import ssl
-from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-import pytest_asyncio
-from tests.net.certificates import CA, GOOD, self_signed, serving, speaking_only_tls_1_1, trusting
-from tests.net.certificates import refusing as refusing_handshakes
+from tests.net.certificates import GOOD, serving, trusting
 from tests.net.destination import OK, Destination, Peer, answering, echo, through
+from tests.net.tunnels import (
+    CONNECTED,
+    PASSWORD,
+    SCHEMES,
+    basic,
+    opening_tunnels,
+    proxy_at,
+    reached_at,
+    saying,
+    to_nowhere,
+)
 
-from longwire.core.address_policy import parse_allow_list
-from longwire.core.http import Cause, Endpoint, HttpRequest, HttpResponse, Proxy, TransportFailure
+from longwire.core.http import Cause, Endpoint, HttpRequest, HttpResponse, TransportFailure
 from longwire.net.client import Client
-from longwire.net.resolver import Resolver
 
 SOON = timedelta(seconds=0.4)
 LATER = timedelta(seconds=20)
-USER, PASSWORD = "gateway", "s3cret-Pa55"
-CONNECTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
-SCHEMES = pytest.mark.parametrize("scheme", ["http", "https"])
 
 
-@pytest_asyncio.fixture
-async def client() -> AsyncIterator[Client]:
-    """A client that trusts the authority of the tests, for proxies and for destinations."""
-    resolver = Resolver()
-    client = Client(resolver, parse_allow_list("loopback"), tls=trusting())
-    yield client
-    await client.close()
-    await resolver.close()
-
-
-def proxy_at(scheme: str, script: Callable[[Peer], Awaitable[None]]) -> Destination:
-    return Destination(script, tls=serving(GOOD) if scheme == "https" else None)
-
-
-def reached_at(scheme: str, running: Destination, password: str | None = PASSWORD) -> Proxy:
-    return Proxy(scheme, "127.0.0.1", running.port, None if password is None else USER, password)
-
-
-def saying(answer: bytes, *, then_close: bool = False) -> Callable[[Peer], Awaitable[None]]:
-    """Return the script of a proxy that answers CONNECT so, and then nothing more."""
-
-    async def script(peer: Peer) -> None:
-        await peer.read_head()
-        await peer.send(answer)
-        if not then_close:
-            await peer.wait_until_gone()
-
-    return script
-
-
-def opening_tunnels(to: Destination, answer: bytes = CONNECTED) -> Callable[[Peer], Awaitable[None]]:
-    async def script(peer: Peer) -> None:
-        await peer.read_head()
-        await peer.send(answer)
-        await peer.relay("127.0.0.1", to.port)
-
-    return script
-
-
-def to_nowhere() -> HttpRequest:
-    """Return a request that a name of nowhere would get: only the proxy could resolve it."""
-    return HttpRequest(Endpoint("https", "sink.invalid", 8443), "POST", "/", (), b"the payload")
+@pytest.fixture
+def trust() -> ssl.SSLContext:
+    """Return whom the client trusts: the authority of the tests, for proxies and for destinations."""
+    return trusting()
 
 
 async def refused(
@@ -84,10 +48,6 @@ async def refused(
         assert not any(secret in failure.detail for secret in (PASSWORD, basic(PASSWORD).decode()))
         assert not any(b"payload" in request for request in running.requests)
     return failure
-
-
-def basic(password: str) -> bytes:
-    return b64encode(f"{USER}:{password}".encode())
 
 
 @SCHEMES
@@ -265,125 +225,6 @@ async def test_a_proxy_that_drips_its_header_has_no_more_time_than_others(client
 
     assert isinstance(failure, TransportFailure)
     assert failure.cause is Cause.PROXY
-
-
-@SCHEMES
-async def test_a_tunnel_that_hangs_is_a_timeout_of_the_handshake(client: Client, scheme: str) -> None:
-    async with proxy_at(scheme, saying(CONNECTED)) as running:
-        async with asyncio.timeout(5):
-            failure = await client.send(through(to_nowhere(), reached_at(scheme, running)), SOON)
-
-        assert isinstance(failure, TransportFailure)
-        assert (failure.cause, failure.detail) == (
-            Cause.TIMEOUT,
-            "the TLS handshake was not finished in time",
-        )
-        async with asyncio.timeout(5):
-            await running.peers[0].gone.wait()
-
-
-@SCHEMES
-async def test_a_tunnel_that_ends_before_the_handshake_is_the_destinations(
-    client: Client, scheme: str
-) -> None:
-    async with proxy_at(scheme, saying(CONNECTED, then_close=True)) as running:
-        failure = await client.send(through(to_nowhere(), reached_at(scheme, running)), LATER)
-
-    assert isinstance(failure, TransportFailure)
-    assert failure.cause is Cause.TLS
-    assert failure.detail == "the destination closed the connection during the TLS handshake"
-
-
-@SCHEMES
-@pytest.mark.parametrize(
-    ("context", "detail"),
-    [
-        (self_signed(), "is self-signed"),
-        (serving(CA.issue_cert("other.test")), "is for another host"),
-    ],
-)
-async def test_inside_the_tunnel_a_bad_certificate_gets_no_byte(  # TL-01
-    client: Client, scheme: str, context: ssl.SSLContext, detail: str
-) -> None:
-    async with (
-        Destination(answering(OK), tls=context) as there,
-        proxy_at(scheme, opening_tunnels(there)) as running,
-    ):
-        failure = await client.send(through(there.request(), reached_at(scheme, running)), LATER)
-
-        assert isinstance(failure, TransportFailure)
-        assert failure.cause is Cause.TLS
-        assert detail in failure.detail
-        assert there.requests == []
-
-
-@SCHEMES
-async def test_inside_the_tunnel_an_old_protocol_is_refused_by_name(client: Client, scheme: str) -> None:
-    with refusing_handshakes(speaking_only_tls_1_1()) as port:
-        there = Destination(echo, port=port, tls=serving(GOOD))
-        async with proxy_at(scheme, opening_tunnels(there)) as running:
-            failure = await client.send(through(there.request(), reached_at(scheme, running)), LATER)
-
-    assert isinstance(failure, TransportFailure)
-    assert failure.cause is Cause.TLS
-    assert "protocol version" in failure.detail
-
-
-@SCHEMES
-async def test_a_407_of_the_destination_inside_the_tunnel_is_an_answer(client: Client, scheme: str) -> None:
-    answer = b"HTTP/1.1 407 Mine\r\nContent-Length: 0\r\n\r\n"
-    async with (
-        Destination(answering(answer), tls=serving(GOOD)) as there,
-        proxy_at(scheme, opening_tunnels(there)) as running,
-    ):
-        response = await client.send(through(there.request(), reached_at(scheme, running)), LATER)
-
-    assert isinstance(response, HttpResponse)
-    assert response.status == 407
-
-
-@SCHEMES
-@pytest.mark.parametrize("way", ["close", "reset"])
-async def test_a_reused_tunnel_that_dies_before_any_byte_is_told_apart(
-    client: Client, scheme: str, way: str
-) -> None:
-    async def die_at_the_second(peer: Peer) -> None:
-        await peer.read_request()
-        await peer.send(OK)
-        await peer.read_request()
-        if way == "reset":
-            peer.reset()
-
-    async with (
-        Destination(die_at_the_second, tls=serving(GOOD)) as there,
-        proxy_at(scheme, opening_tunnels(there)) as running,
-    ):
-        request = through(there.request(), reached_at(scheme, running))
-        assert isinstance(await client.send(request, LATER), HttpResponse)
-        failure = await client.send(request, LATER)
-        again = await client.send(request, LATER, fresh=True)
-
-    assert isinstance(failure, TransportFailure)
-    assert failure.cause is Cause.RESET
-    assert failure.on_reused_socket
-    assert isinstance(again, HttpResponse)
-
-
-@SCHEMES
-async def test_a_cancelled_request_drops_its_tunnel(client: Client, scheme: str) -> None:
-    async def never_answer(peer: Peer) -> None:
-        await peer.wait_until_gone()
-
-    async with (
-        Destination(never_answer, tls=serving(GOOD)) as there,
-        proxy_at(scheme, opening_tunnels(there)) as running,
-    ):
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.3):
-                await client.send(through(there.request(), reached_at(scheme, running)), LATER)
-
-        async with asyncio.timeout(5):
-            await there.peers[0].gone.wait()
 
 
 @SCHEMES

@@ -15,7 +15,7 @@ from longwire.core.address_policy import parse_allow_list
 from longwire.core.errors import Misconfigured
 from longwire.core.http import Cause, Endpoint, HttpResponse, TransportFailure
 from longwire.net.client import Client
-from longwire.net.judge import why_blocked
+from longwire.net.judge import find_blocked
 from longwire.net.resolver import ResolutionFailed, Resolver
 
 SOON = timedelta(seconds=0.3)
@@ -241,9 +241,9 @@ async def test_saving_is_refused_only_for_a_name_whose_addresses_are_all_blocked
 ) -> None:
     if addresses is not None:
         dns.names["saved.test"] = addresses
-    reason = await why_blocked(
+    blocked = await find_blocked(
         resolver, parse_allow_list("127.0.0.1"), Endpoint("https", "saved.test", 443), LATER
     )
 
-    assert (reason is not None) is is_blocked
-    assert reason is None or "LONGWIRE_ALLOW_DESTINATIONS=127.0.0.1," in reason
+    assert (blocked is not None) is is_blocked
+    assert blocked is None or "LONGWIRE_ALLOW_DESTINATIONS=127.0.0.1," in blocked.reason

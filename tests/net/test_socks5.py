@@ -1,18 +1,15 @@
 """SOCKS5 byte by byte (RFC 1928, RFC 1929), and what hostile servers answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import ssl
 from datetime import timedelta
 
 import pytest
-import pytest_asyncio
 from tests.net.certificates import GOOD, serving, trusting
 from tests.net.destination import OK, Destination, Peer, Script, answering, echo, through
 
-from longwire.core.address_policy import parse_allow_list
 from longwire.core.http import Cause, Endpoint, HttpRequest, HttpResponse, Proxy, TransportFailure
 from longwire.net.client import Client
-from longwire.net.resolver import Resolver
 
 SOON = timedelta(seconds=0.4)
 LATER = timedelta(seconds=20)
@@ -21,14 +18,10 @@ BOUND = b"\x00\x01\x7f\x00\x00\x01\x00\x50"
 LOGIN = bytes([1, len(USER.encode())]) + USER.encode() + bytes([len(PASSWORD)]) + PASSWORD.encode()
 
 
-@pytest_asyncio.fixture
-async def client() -> AsyncIterator[Client]:
-    """A client that trusts the authority of the tests."""
-    resolver = Resolver()
-    client = Client(resolver, parse_allow_list("loopback"), tls=trusting())
-    yield client
-    await client.close()
-    await resolver.close()
+@pytest.fixture
+def trust() -> ssl.SSLContext:
+    """Return whom the client trusts: the authority of the tests, for proxies and for destinations."""
+    return trusting()
 
 
 def at(running: Destination, password: str | None = PASSWORD) -> Proxy:

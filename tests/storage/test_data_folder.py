@@ -49,7 +49,7 @@ def test_a_folder_of_another_process_is_refused_with_its_pid_and_is_free_when_it
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
 
-    with pytest.raises(Misconfigured, match="the data folder .*file/data cannot be used: Not a directory"):
+    with pytest.raises(Misconfigured, match=r"the data folder .*file/data cannot be used: Not a directory"):
         open_data_folder(tmp_path / "file" / "data")
 
 

@@ -19,8 +19,8 @@ from longwire.storage.accounts import Accounts
 from longwire.storage.configurations import Configurations
 from longwire.storage.database import Database
 from longwire.storage.network_servers import NetworkServers
-from longwire.storage.schema import connection_revision
 from longwire.storage.schema import connection as connection_table
+from longwire.storage.schema import connection_revision
 from longwire.storage.secrets import Sealer, load_secret_key
 
 SEALER = Sealer("a key")
@@ -96,12 +96,12 @@ def test_an_empty_key_file_is_not_taken_for_a_key(tmp_path: Path) -> None:
 
 async def test_no_secret_stands_in_the_files_in_clear(database: Database, tmp_path: Path) -> None:  # AP-05
     configurations = Configurations(database, SEALER, lambda: T0)
-    connection_id = await configurations.create(connection(Authorization=CANARY, **{"X-Open": "open-text"}))
+    connection_id = await configurations.create(connection({"Authorization": CANARY, "X-Open": "open-text"}))
     await NetworkServers(database, SEALER, lambda: T0).create(NetworkServer("LRC", AS_KEY))
     await Accounts(database, lambda: T0).load(f"lw_{CANARY}", tmp_path)
     stored = await configurations.load(connection_id)
 
-    written = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    written = everything_in(tmp_path)
 
     assert b"open-text" in written
     for secret in (CANARY, AS_KEY, stored.downlink_uuid):
@@ -111,9 +111,9 @@ async def test_no_secret_stands_in_the_files_in_clear(database: Database, tmp_pa
 
 async def test_a_secret_copied_to_another_connection_does_not_open(database: Database) -> None:
     configurations = Configurations(database, SEALER, lambda: T0)
-    rich = await configurations.create(connection(Authorization=CANARY))
-    poor = await configurations.create(connection(Authorization="x"))
-    assert (await configurations.load(rich)).connection == connection(Authorization=CANARY)
+    rich = await configurations.create(connection({"Authorization": CANARY}))
+    poor = await configurations.create(connection({"Authorization": "x"}))
+    assert (await configurations.load(rich)).connection == connection({"Authorization": CANARY})
 
     await copy_column(database, connection_revision, "document", rich, poor)
 
@@ -123,7 +123,7 @@ async def test_a_secret_copied_to_another_connection_does_not_open(database: Dat
 
 async def test_a_secret_moved_to_another_header_does_not_open(database: Database) -> None:
     configurations = Configurations(database, SEALER, lambda: T0)
-    connection_id = await configurations.create(connection(**{"Authorization": CANARY, "X-Key": "x"}))
+    connection_id = await configurations.create(connection({"Authorization": CANARY, "X-Key": "x"}))
     document = json.loads((await read_column(database, connection_revision, "document"))[connection_id])
     headers = document["configuration"]["headers"]
     headers["X-Key"] = headers["Authorization"]
@@ -147,7 +147,7 @@ async def test_a_downlink_address_copied_to_another_connection_does_not_open(dat
 
 async def test_with_another_key_the_store_says_so(database: Database) -> None:
     connection_id = await Configurations(database, SEALER, lambda: T0).create(
-        connection(Authorization=CANARY)
+        connection({"Authorization": CANARY})
     )
     await NetworkServers(database, SEALER, lambda: T0).create(NetworkServer("LRC", AS_KEY))
 
@@ -155,6 +155,10 @@ async def test_with_another_key_the_store_says_so(database: Database) -> None:
         await Configurations(database, Sealer("other"), lambda: T0).load(connection_id)
     with pytest.raises(Misconfigured):
         await NetworkServers(database, Sealer("other"), lambda: T0).load()
+
+
+def everything_in(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.iterdir())
 
 
 async def read_column(database: Database, table: sa.Table, column: str) -> Mapping[int, Any]:

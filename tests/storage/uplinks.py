@@ -47,8 +47,8 @@ def settlement(
     return Settlement(delivery_id, (attempt,), outcome, "why", at, 0, not_before)
 
 
-def connection(max_in_flight: int = 16, **headers: str) -> Connection:
-    configuration = {"destinationURL": "http://sink/", "maxInFlight": max_in_flight, "headers": headers}
+def connection(headers: dict[str, str] | None = None, *, max_in_flight: int = 16) -> Connection:
+    configuration = {"destinationURL": "http://sink/", "maxInFlight": max_in_flight, "headers": headers or {}}
     return parse_connection(
         {"connectorId": "actility-http-iot", "name": "sink", "configuration": configuration}
     )

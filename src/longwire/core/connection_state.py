@@ -214,7 +214,8 @@ def _next_try(outage: Outage, happened: Happened, policy: Policy) -> Outage:
 def _commands(before: State, after: State) -> tuple[Command, ...]:
     if after.status is Status.OPENING:
         return (Probe(),)
-    first_trouble = before.outage is None and after.outage is not None
-    if first_trouble or after.status is Status.AUTHENTICATION_FAILED:
+    is_first_trouble = before.outage is None and after.outage is not None
+    is_new_refusal = after.status is Status.AUTHENTICATION_FAILED and after.reason != before.reason
+    if is_first_trouble or is_new_refusal:
         return (Report(after.status, after.reason),)
     return ()

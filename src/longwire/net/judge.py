@@ -54,14 +54,6 @@ async def find_blocked(
     return Blocked(Party.DESTINATION if is_destination else Party.PROXY, found.detail)
 
 
-async def why_blocked(
-    resolver: Resolver, policy: AddressPolicy, endpoint: Endpoint, within: timedelta
-) -> str | None:
-    """Return the reason of `find_blocked` alone; that of a proxy begins with its name."""
-    blocked = await find_blocked(resolver, policy, endpoint, within)
-    return None if blocked is None else blocked.reason
-
-
 def _why_literal_blocked(policy: AddressPolicy, endpoint: Endpoint) -> str | None:
     literal = literal_address(endpoint.host)
     return None if literal is None else policy.judge(literal, endpoint.port)

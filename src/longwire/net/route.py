@@ -11,6 +11,8 @@ from longwire.net.tls import Contexts
 AUTHENTICATION_REQUIRED = 407
 # Bad gateway, service unavailable, gateway timeout: what a proxy says when it cannot reach the destination.
 # Source: specification, section 4
+_FIRST_ERROR = 400
+_UNAUTHORIZED = 401
 _UNREACHABLE = frozenset({502, 503, 504})
 # A shorter password would mask every other word.
 _SHORTEST_SECRET = 4
@@ -100,13 +102,26 @@ def read_proxied(
     result = _masked(result, proxy)
     if isinstance(result, TransportFailure):
         return result
-    if result.status == AUTHENTICATION_REQUIRED:
+    is_own = _is_own_error(result)
+    if result.status == AUTHENTICATION_REQUIRED or (is_own and result.status == _UNAUTHORIZED):
         return TransportFailure(Cause.PROXY_407, login_refused(proxy, result.headers), result.remote_address)
-    if result.status in _UNREACHABLE:
+    if result.status in _UNREACHABLE or is_own:
         return TransportFailure(
             Cause.PROXY, f"{named(proxy)} answered {result.status}", result.remote_address
         )
     return result
+
+
+def _is_own_error(result: HttpResponse) -> bool:
+    """Return whether an error names a proxy as who says it: its message must not be lost for it.
+
+    tinyproxy answers 500 where others say 502 to 504, and 401 to a wrong password; Squid marks what it says itself.
+    (docs/decisions/0003)
+    """
+    if result.status < _FIRST_ERROR:
+        return False
+    headers = {name.lower(): value for name, value in result.headers}
+    return "x-squid-error" in headers or headers.get("server", "").lower().startswith("tinyproxy")
 
 
 def _masked(result: HttpResponse | TransportFailure, proxy: Proxy) -> HttpResponse | TransportFailure:

@@ -52,8 +52,11 @@ _INSERT_ATTEMPT = (
     'INSERT INTO attempt (delivery_id, number, at, "trigger", duration, revision, status, cause, detail,'
     " remote_address, response_headers, response_body, truncated) VALUES {rows}"
 )
+# An outcome without an attempt (expired, cannot be rendered) leaves what came last.
 _PROGRESS = (
-    "attempt_count=attempt_count+v.column3, resends=v.column4, last_status=v.column5, last_cause=v.column6"
+    "attempt_count=attempt_count+v.column3, resends=v.column4,"
+    " last_status=CASE v.column3 WHEN 0 THEN last_status ELSE v.column5 END,"
+    " last_cause=CASE v.column3 WHEN 0 THEN last_cause ELSE v.column6 END"
 )
 _OF_ROWS = "FROM (VALUES {rows}) AS v WHERE delivery.id=v.column1"
 _SETTLE = (

@@ -27,11 +27,11 @@ class Sealer:
         return base64.b64encode(nonce + self._cipher.encrypt(nonce, text.encode(), place.encode())).decode()
 
     def open(self, sealed: str, place: str) -> str:
-        """Return the text; raises Misconfigured when this is not the key it was sealed with."""
-        content = base64.b64decode(sealed)
+        """Return the text; raises Misconfigured when this is not the key, or the place, it was sealed with."""
         try:
+            content = base64.b64decode(sealed, validate=True)
             text = self._cipher.decrypt(content[:_NONCE_BYTES], content[_NONCE_BYTES:], place.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise Misconfigured(
                 "the stored secrets were sealed with another key; "
                 "set LONGWIRE_SECRET_KEY, or put back the file secret.key of this data folder"
@@ -40,10 +40,16 @@ class Sealer:
 
 
 def load_secret_key(folder: Path, configured: str | None) -> str:
-    """Return the configured key, else that of `secret.key` in the data folder, which is made when missing."""
+    """Return the configured key, else that of `secret.key` in the data folder, which is made when missing.
+
+    Raises Misconfigured for an empty file: what is sealed with no key is not sealed.
+    """
     if configured is not None:
         return configured
     path = folder / "secret.key"
     if not path.exists():
         write_private_file(path, base64.b64encode(os.urandom(32)).decode())
-    return path.read_text().strip()
+    key = path.read_text().strip()
+    if not key:
+        raise Misconfigured(f"{path} is empty; put back the key, or set LONGWIRE_SECRET_KEY")
+    return key
