@@ -2,12 +2,13 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from longwire.clock import SimulatedClock
@@ -80,9 +81,9 @@ class Stage:
         """Return the id of a new connection."""
         return await self.configurations.create(parse_connection(document(url, **configuration)))
 
-    async def put(self, connection_id: int, *names: str) -> None:
-        """Put messages in order: `A1` is the first of device A."""
-        await asyncio.gather(*(self.queue.put(self._put(connection_id, name)) for name in names))
+    async def put(self, connection_id: int, *names: str, **members: str) -> None:
+        """Put messages in order: `A1` is the first of device A; each has the members too."""
+        await asyncio.gather(*(self.queue.put(self._put(connection_id, name, members)) for name in names))
 
     async def run_lane(
         self, connection_id: int, begin: Event = Event.RESUME, *, timeout: timedelta | None = None
@@ -166,21 +167,21 @@ class Stage:
         lanes_wait = all(_waits(lane) for lane in self.lanes.values())
         return lanes_wait and sends == self.hanging() and not self.database._waiting
 
-    def _put(self, connection_id: int, name: str) -> Put:
-        number = next(self._numbers)
+    def _put(self, connection_id: int, name: str, members: Mapping[str, str]) -> Put:
         dev_eui = DevEui(f"70B3D5E75E00000{name[0]}")
-        uplink = Message(
+        uplink = {"DevEUI": dev_eui, "FCntUp": int(name[1:]), **members}
+        sent = Message(
             network_server_id="ns",
             root="DevEUI_uplink",
             dev_eui=dev_eui,
             order_key=dev_eui,
             f_cnt=int(name[1:]),
-            body=f'{{"DevEUI_uplink":{{"DevEUI":"{dev_eui}","FCntUp":{name[1:]}}}}}'.encode(),
-            fingerprint=fingerprint(str(number)),
+            body=msgspec.json.encode({"DevEUI_uplink": uplink}),
+            fingerprint=fingerprint(str(next(self._numbers))),
             received_at=self.clock.now(),
             aged_from=self.clock.now(),
         )
-        return Put(uplink, (connection_id,))
+        return Put(sent, (connection_id,))
 
 
 def document(url: str, *, active: bool = True, **configuration: Any) -> dict[str, Any]:

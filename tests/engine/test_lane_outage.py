@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tests.engine.scripted_server import Reaction, Received, ScriptedServer
-from tests.engine.stage import S, T0, Stage, until
+from tests.engine.stage import T0, S, Stage, until
 
 from longwire.core.connection_state import Event, Status
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 from tests.engine.scripted_server import Reaction, Received, ScriptedServer
-from tests.engine.stage import S, T0, Stage
+from tests.engine.stage import T0, S, Stage
 
 from longwire.core.connection_state import Event, Status
 
@@ -99,7 +99,7 @@ async def test_the_count_of_resends_survives_an_outage_and_reconnects_do_not_cou
     assert [trigger for trigger, _ in logged.attempts] == [
         "first",
         "resend",
-        "reconnect",
+        "fresh-socket",
         "reconnect",
         "resend",
         "resend",
@@ -200,10 +200,14 @@ async def test_a_fresh_socket_that_is_closed_too_is_an_outage(stage: Stage, serv
 async def test_a_message_that_cannot_be_rendered_fails_and_the_others_go_on(
     stage: Stage, server: ScriptedServer
 ) -> None:
-    url = server.url.replace("/in", "/{DevEUI_uplink.FCntUp}/x")
-    connection = await stage.connect(url, headers={"X-Long": "{DevEUI_uplink.Long}"})
-    await stage.put(connection, "A1", "B1")
+    connection = await stage.connect(server.url.replace("/in", "/{Place}/x"))
+    await stage.put(connection, "A1", Place="..")
+    await stage.put(connection, "A2", "B1", Place="Paris")
     await stage.run_lane(connection)
     await stage.settle()
 
-    assert {request.path for request in server.requests} == {"/1/x"}
+    assert {request.path for request in server.requests} == {"/Paris/x"}
+    log = await stage.log()
+    assert (log["A1"].outcome, log["A1"].attempts) == ("FAILED", ())
+    assert log["A1"].reason.startswith("destinationURL: ")
+    assert (log["A2"].outcome, log["B1"].outcome) == ("DELIVERED", "DELIVERED")

@@ -122,6 +122,13 @@ def test_a_gateways_alarm_has_no_device_and_its_order_is_the_gateways() -> None:
     assert parse(b'{"BS_alarm":{}}').order_key == "BS_alarm:"
 
 
+def test_a_gateways_name_may_be_as_long_as_it_likes_but_what_the_lanes_hold_of_it_is_short() -> None:
+    one, other = (parse(body_of("BS_alarm", {"Lrrid": "x" * 100_000 + end})) for end in "ab")
+
+    assert one.order_key == other.order_key
+    assert len(one.order_key) < 100
+
+
 # What can never be accepted
 
 

@@ -9,6 +9,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection as Sql
 
+from longwire.core.errors import Misconfigured
 from longwire.storage import migrations
 from longwire.storage.database import Database
 from longwire.storage.schema import metadata
@@ -51,6 +52,16 @@ async def test_opening_a_store_again_changes_nothing(database: Database, tmp_pat
 
     assert await again.read(definitions) == before
     await again.close()
+
+
+async def test_a_store_of_a_newer_longwire_is_the_operators_to_put_right(
+    database: Database, tmp_path: Path
+) -> None:
+    change = "UPDATE alembic_version SET version_num = '9999'"
+    await database.write(lambda sql: sql.exec_driver_sql(change).rowcount)
+
+    with pytest.raises(Misconfigured, match="written by a newer Longwire"):
+        Database(tmp_path / "longwire.db").start()
 
 
 def test_the_history_is_one_line() -> None:

@@ -32,6 +32,7 @@ _COUNTERS = {
 }
 _PUBLISHED_ELEMENTS = frozenset({"DevEUI_uplink", "DevEUI_location", "DevEUI_downlink_Sent"})
 _MAX_COUNTER = 2**32
+_LONGEST_GATEWAY = 64  # the lanes hold what orders messages, as many as wait
 
 
 def parse(request: IngestRequest, server: NetworkServer) -> Message:
@@ -61,7 +62,7 @@ def parse(request: IngestRequest, server: NetworkServer) -> Message:
         network_server_id=request.network_server_id,
         root=root,
         dev_eui=dev_eui,
-        order_key=dev_eui or f"{root}:{_text(members, 'Lrrid')}",
+        order_key=dev_eui or f"{root}:{_text(members, 'Lrrid')[:_LONGEST_GATEWAY]}",
         f_cnt=_counter(root, members),
         body=body,
         fingerprint=_fingerprint(request.network_server_id, root, members, request.body),
