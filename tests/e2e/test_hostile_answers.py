@@ -1,5 +1,6 @@
 """What hostile destinations answer: bodies, headers and framing (security cases RB)."""
 
+import functools
 import gzip
 import itertools
 import json
@@ -9,9 +10,10 @@ import time
 import zlib
 from contextlib import ExitStack
 from itertools import pairwise
+from typing import Any
 
 import pytest
-from tests.e2e.api_client import Api, Road, build_road, connection_document
+from tests.e2e.api_client import Api, Json, Road, build_road, connection_document
 from tests.e2e.longwire_process import Longwire
 from tests.e2e.lrc import uplink
 from tests.e2e.sink import Reply, Sink, reset
@@ -20,6 +22,7 @@ from tests.e2e.test_hostile_bystander import (
     RawDestination,
     Script,
     always,
+    answering,
     attempts_of,
     check_product_is_up,
     cpu_seconds_of,
@@ -28,19 +31,18 @@ from tests.e2e.test_hostile_bystander import (
     memory_of,
     more_devices,
     read_request,
-    say,
 )
 from tests.e2e.waiting import wait_until
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-def first_attempt(road: Road, *, timeout_s: float = 10.0) -> dict[str, object]:
+def first_attempt(road: Road, *, timeout_s: float = 10.0) -> Json:
     """Wait until a request has been answered, or not, and return its attempt row."""
     return wait_until("an attempt row", lambda: attempts_of(road)[:1], timeout_s=timeout_s)[0]
 
 
-def hostile_road(api: Api, there: RawDestination, dev_eui: str, **configuration: object) -> Road:
+def hostile_road(api: Api, there: RawDestination, dev_eui: str, **configuration: Any) -> Road:
     road = build_road(api, connection_document(there.url(), **configuration), [dev_eui])
     road.send(uplink(dev_eui, 1))
     return road
@@ -76,12 +78,13 @@ def test_rb_01_the_log_says_that_the_body_was_cut(api: Api, dev_eui: str) -> Non
         assert attempt["responseBody"] == "y" * 4096
 
 
+@functools.cache
 def bombs() -> dict[str, tuple[str, bytes]]:
     """Return the bombs by name: Content-Encoding and body, up to 10 MiB that would become 10 GiB."""
     member = gzip.compress(b"\0" * 10 * MIB)
     return {
         "gzip": ("gzip", member * 1000),
-        "deflate": ("deflate", zlib.compress(b"\0" * 200 * MIB)),
+        "deflate": ("deflate", zlib.compress(b"\0" * 100 * MIB)),
         "br": ("br", b"\x5b\xff\xff\xff" + b"\0" * MIB),
         "nested": ("gzip, gzip", gzip.compress(gzip.compress(b"\0" * 10 * MIB))),
         "a hundred times": (", ".join(["gzip"] * 100), member),
@@ -121,10 +124,10 @@ def test_rb_05_interim_answers_without_end_are_no_answer(
         road = hostile_road(api, there, dev_euis[0])
         attempt = first_attempt(road)
         assert (attempt["status"], attempt["cause"]) == (None, "malformed-response")
-        assert "interim" in str(attempt["detail"])
+        assert "interim" in attempt["detail"]
         assert cpu_seconds_of(shared) - cpu < 2
         road.wait_for_outcomes("QUEUED")
-        assert road.connection["stateReason"].startswith("malformed-response: ")
+        assert road.wait_for_state("CLOSED")["stateReason"].startswith("malformed-response: ")
         check_product_is_up(api, dev_euis[1])
 
 
@@ -148,7 +151,7 @@ def test_rb_05_slow_bytes_do_not_move_the_deadline(api: Api, dev_eui: str, piece
         road = hostile_road(api, there, dev_eui, requestTimeout="1s")
         attempt = first_attempt(road)
         assert attempt["cause"] == "timeout"
-        assert 900 < float(str(attempt["durationMs"])) < 2000
+        assert 900 < attempt["durationMs"] < 2000
         road.wait_for_outcomes("QUEUED")
 
 
@@ -156,7 +159,7 @@ def test_rb_05_switching_protocols_is_a_failure(api: Api, dev_eui: str) -> None:
     switch = (
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x05hello"
     )
-    with RawDestination(lambda peer: read_request(peer) and say(peer, switch)) as there:
+    with RawDestination(answering(switch)) as there:
         road = hostile_road(api, there, dev_eui)
         (lost,) = road.wait_for_outcomes("LOST")
         assert lost["lastStatus"] == 101
@@ -202,10 +205,11 @@ def test_rb_07_an_end_without_an_answer_is_a_reset_and_the_message_is_kept(
         road = hostile_road(api, there, dev_eui)
         attempt = first_attempt(road)
         assert (attempt["status"], attempt["cause"]) == (None, "reset")
-        assert detail in str(attempt["detail"])
+        assert detail in attempt["detail"]
         road.wait_for_state("CLOSED")
         road.wait_for_outcomes("QUEUED")
-        there.script = lambda peer: read_request(peer) and say(peer, OK)
+        there.script = answering(OK)
+        assert api.call("POST", f"/connections/{road.connection_id}/restart").status == 202
         (delivered,) = road.wait_for_outcomes("DELIVERED", timeout_s=15)
         assert delivered["attemptCount"] == len(attempts_of(road)) >= 2
 
@@ -227,10 +231,10 @@ def test_rb_07_a_destination_that_never_reads_runs_into_the_deadline(api: Api, d
     done = threading.Event()
     with RawDestination(never_read, receive_buffer=4096) as there:
         road = build_road(api, connection_document(there.url(), requestTimeout="1s"), [dev_eui])
-        road.send(uplink(dev_eui, 1, filling="x" * 900_000))
+        road.send(uplink(dev_eui, 1, filling="x" * 250_000))
         attempt = first_attempt(road)
         assert attempt["cause"] == "timeout"
-        assert float(str(attempt["durationMs"])) < 2000
+        assert attempt["durationMs"] < 2000
         done.set()
 
 
@@ -262,11 +266,7 @@ def test_rb_09_an_answer_that_nobody_asked_for_is_never_taken(api: Api, dev_eui:
 def test_rb_09_a_disputed_length_ends_the_socket_and_the_status_counts(
     api: Api, dev_eui: str, name: str
 ) -> None:
-    def script(peer: socket.socket) -> None:
-        read_request(peer)
-        say(peer, b"HTTP/1.1 200 OK\r\n" + FRAMINGS[name])
-
-    with RawDestination(script) as there:
+    with RawDestination(answering(b"HTTP/1.1 200 OK\r\n" + FRAMINGS[name])) as there:
         road = hostile_road(api, there, dev_eui, requestTimeout="1s")
         road.send(uplink(dev_eui, 2))
         found = road.wait_for_outcomes("DELIVERED", "DELIVERED")
@@ -328,7 +328,7 @@ def test_rb_13_nothing_of_an_answer_is_kept(api: Api, sink: Sink, dev_eui: str) 
     assert "evil" not in json.dumps([each.headers for each in sink.requests])
 
 
-@pytest.mark.parametrize("size", [10, 900_000])
+@pytest.mark.parametrize("size", [10, 250_000])
 def test_rb_15_an_answer_before_the_body_was_read_counts_once(api: Api, dev_eui: str, size: int) -> None:
     def early(peer: socket.socket) -> None:
         if peer.recv(1):

@@ -79,11 +79,16 @@ def _length(request: bytes) -> int:
     return int(found[1]) if found else 0
 
 
-def say(peer: socket.socket, answer: bytes) -> None:
-    """Answer, then wait until the other side has gone."""
-    peer.sendall(answer)
-    while peer.recv(65536):
-        pass
+def answering(answer: bytes) -> Script:
+    """Return a script that answers one request and then waits until the other side has gone."""
+
+    def script(peer: socket.socket) -> None:
+        read_request(peer)
+        peer.sendall(answer)
+        while peer.recv(65536):
+            pass
+
+    return script
 
 
 def attempts_of(road: Road) -> list[Json]:

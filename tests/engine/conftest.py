@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from tests.engine.scripted_server import ScriptedServer
 from tests.engine.stage import T0, Stage
+from tests.engine.supervised import Supervised
 
 from longwire.clock import SimulatedClock
 
@@ -31,4 +32,14 @@ async def stage(server: ScriptedServer, clock: SimulatedClock, tmp_path: Path) -
     stage.hanging = lambda: server.hanging
     await stage.open()
     yield stage
+    server.script = lambda _: 200
+    server.release()
     await stage.close()
+
+
+@pytest_asyncio.fixture
+async def supervised(stage: Stage) -> AsyncIterator[Supervised]:
+    supervised = Supervised(stage)
+    yield supervised
+    await supervised.stop()
+    stage.lanes.clear()

@@ -1,12 +1,13 @@
-"""A destination whose every answer the test decides: raw sockets, a log of requests, a port it keeps while it is down."""
+"""A destination whose every answer the test decides; it logs requests, and keeps its port while it is down."""
 
 import asyncio
 import itertools
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from typing import Any
 
 import msgspec
 
@@ -26,6 +27,7 @@ class Received:
     at: datetime
     path: str
     headers: dict[str, str]
+    body: bytes
     socket_number: int
     number_on_socket: int
 
@@ -38,16 +40,17 @@ Script = Callable[[Received], int | Reaction]
 
 
 class ScriptedServer:
-    """Answers by `script`; nobody can connect while it is down, or to it before `open`."""
+    """Answers by `script`; nobody can connect while it is down, or before `open`; `hangs_up`: it lets nobody in."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.script: Script = lambda _: 200
         self.requests: list[Received] = []
         self.connected = 0
+        self.visits: list[datetime] = []
+        self.hangs_up = False
         self._now = now
         self._held: set[asyncio.Future[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
         # Bound and never listening: the port stays ours, and refuses connections.
         self._place = _bound(0)
         self.port: int = self._place.getsockname()[1]
@@ -66,16 +69,16 @@ class ScriptedServer:
         return f"http://127.0.0.1:{self.port}/in"
 
     async def open(self) -> None:
-        self._server = await asyncio.start_server(self._accept, sock=_bound(self.port))
+        listener = _bound(self.port)
+        listener.listen(256)
+        self._begin(self._accept(listener))
 
     async def close(self) -> None:
         """Refuse connections from now on, and drop those that are open."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def end(self) -> None:
         await self.close()
@@ -87,13 +90,29 @@ class ScriptedServer:
             held.set_result(None)
         self._held.clear()
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connected += 1
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer, self.connected))
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(
+    async def _accept(self, listener: socket.socket) -> None:
+        """Accept until cancelled. `asyncio.start_server` may leave one that it has just accepted open for ever."""
+        with listener:
+            while True:
+                accepted, _ = await asyncio.get_running_loop().sock_accept(listener)
+                self.connected += 1
+                self.visits.append(self._now())
+                if self.hangs_up:
+                    accepted.close()
+                    continue
+                self._begin(self._serve(accepted, self.connected))
+
+    async def _serve(self, accepted: socket.socket, socket_number: int) -> None:
+        with accepted:
+            reader, writer = await asyncio.open_connection(sock=accepted)
+            await self._answer(reader, writer, socket_number)
+
+    async def _answer(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, socket_number: int
     ) -> None:
         try:
@@ -118,15 +137,16 @@ class ScriptedServer:
         }
         body = await reader.readexactly(int(headers["content-length"]))
         path = head[0].split(" ")[1]
-        return Received(name_of(body), self._now(), path, headers, socket_number, number)
+        return Received(name_of(body), self._now(), path, headers, body, socket_number, number)
 
     async def _hang(self, reader: asyncio.StreamReader) -> int | Reaction:
         """Wait until released or left."""
         released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        left = asyncio.ensure_future(reader.read(1))
+        left: asyncio.Future[bytes] = asyncio.create_task(reader.read(1))
+        either: list[asyncio.Future[Any]] = [released, left]
         self._held.add(released)
         try:
-            await asyncio.wait({released, left}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             return 200 if released.done() else Reaction.CLOSE
         finally:
             self._held.discard(released)
@@ -141,6 +161,7 @@ def name_of(body: bytes) -> str:
 
 def _bound(port: int) -> socket.socket:
     place = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    place.setblocking(False)
     place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     place.bind(("127.0.0.1", port))
     return place

@@ -61,6 +61,7 @@ class Stage:
         self.tools = Tools(self.queue, self.states, self.client, clock, lambda: 0.0)
         self.lanes: dict[int, Lane] = {}
         self.hanging: Callable[[], int] = lambda: 0
+        self.is_quiet: Callable[[], bool] = lambda: True
         self._lane_tasks: dict[int, asyncio.Task[None]] = {}
         self._numbers = itertools.count(1)
 
@@ -86,13 +87,13 @@ class Stage:
         await asyncio.gather(*(self.queue.put(self._put(connection_id, name, members)) for name in names))
 
     async def run_lane(
-        self, connection_id: int, begin: Event = Event.RESUME, *, timeout: timedelta | None = None
+        self, connection_id: int, begin: Event = Event.RESUME, *, patience: timedelta | None = None
     ) -> Lane:
-        """Start a lane; `timeout` may be shorter than the shortest `requestTimeout`, which passes for real."""
+        """Start a lane; `patience` stands for `requestTimeout`, which is a second at least and passes for real."""
         stored = await self.configurations.load(connection_id)
         configuration = stored.connection.configuration
-        if timeout is not None:
-            configuration = replace(configuration, request_timeout=timeout)
+        if patience is not None:
+            configuration = replace(configuration, request_timeout=patience)
         target = Target(configuration, "http://longwire/iot-flow/downlinkMessages/uuid")
         lane = self.lanes[connection_id] = Lane(Desired(connection_id, stored.revision, target), self.tools)
         task = asyncio.get_running_loop().create_task(lane.run(begin), name=f"lane {connection_id}")
@@ -112,7 +113,7 @@ class Stage:
 
     async def settle(self) -> None:
         """Return when nothing happens any more unless time passes or what hangs is answered."""
-        await until(self._is_idle)
+        await until(lambda: self.is_quiet() and self._is_idle())
 
     async def pass_time(self, duration: timedelta) -> None:
         """Let time pass, each thing that becomes due at its own time, and all that follows before the next."""
@@ -200,7 +201,7 @@ def _waits(lane: Lane) -> bool:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Return when the condition holds; it is looked at after every turn of the loop."""
+    """Return when the condition holds."""
     async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0)
+        while not condition():  # noqa: ASYNC110 (what is waited for is other tasks' inner life: no event tells)
+            await asyncio.sleep(0.001)

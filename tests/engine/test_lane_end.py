@@ -63,9 +63,9 @@ async def test_what_is_in_flight_may_end(stage: Stage, server: ScriptedServer) -
 
 
 async def test_a_lane_that_stops_while_it_probes_ends_at_once(stage: Stage, server: ScriptedServer) -> None:
-    connection = await stage.connect(server.url)
-    lane = await stage.run_lane(connection)
-    await until(lambda: lane._probe is not None)
+    connection = await stage.connect(server.url.replace("http:", "https:"))  # no handshake ever ends
+    await stage.run_lane(connection)
+    await until(lambda: server.connected == 1)
     await stage.stop_lane(connection)
 
     assert await stage.status(connection) is Status.OPENING

@@ -36,7 +36,7 @@ async def test_what_cannot_be_reached_is_closed_and_the_schedule_opens_it_again(
 async def test_a_message_without_an_answer_keeps_its_place_and_its_id(
     stage: Stage, server: ScriptedServer
 ) -> None:
-    server.script = lambda request: Reaction.CLOSE if len(server.requests) == 1 else 200
+    server.script = lambda _: Reaction.CLOSE if len(server.requests) == 1 else 200
     connection = await stage.connect(server.url)
     await stage.put(connection, "A1", "A2")
     await stage.run_lane(connection)
@@ -59,7 +59,7 @@ async def test_a_destination_that_accepts_and_hangs_stays_in_its_schedule_one_me
     server.script = lambda _: Reaction.HANG
     connection = await stage.connect(server.url)
     await stage.put(connection, "A1", "B1", "C1", "D1", "A2")
-    lane = await stage.run_lane(connection, timeout=SHORT)
+    lane = await stage.run_lane(connection, patience=SHORT)
     await stage.settle()
     assert sorted(server.names) == ["A1", "B1", "C1", "D1"]  # it had been well so far
     await until(lambda: lane._state.status is Status.CLOSED)
@@ -83,7 +83,7 @@ async def test_a_destination_that_accepts_and_hangs_stays_in_its_schedule_one_me
 async def test_after_an_outage_the_backlog_ramps_up(stage: Stage, server: ScriptedServer) -> None:
     widths: list[int] = []
 
-    def answer(request: Received) -> int | Reaction:
+    def answer(_: Received) -> int | Reaction:
         widths.append(server.hanging + 1)
         return Reaction.HANG
 

@@ -10,10 +10,12 @@ from tests.engine.stage import S, Stage, until
 from longwire import log
 from longwire.clock import SimulatedClock
 from longwire.core.connection_state import Status
+from longwire.core.delivery import Settlement
 from longwire.core.errors import StorageUnavailable
 from longwire.core.http import HttpRequest
 from longwire.core.request import CannotRender, Sending, Target, build_request
 from longwire.engine import sender
+from longwire.storage.queue_sql import Queue
 
 DISK_FULL = StorageUnavailable("the store cannot write: disk full")
 
@@ -33,16 +35,35 @@ def fail_at_first(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, err
     return calls
 
 
+def fail_first_delivery_twice(monkeypatch: pytest.MonkeyPatch, queue: Queue) -> list[Settlement]:
+    """Let the first two tries to settle the first delivery fail; return the list of all of them."""
+    settle = queue.settle
+    tries: list[Settlement] = []
+
+    async def flaky(settlement: Settlement) -> None:
+        if not tries or settlement.delivery_id == tries[0].delivery_id:
+            tries.append(settlement)
+            if len(tries) <= 2:
+                raise DISK_FULL
+        await settle(settlement)
+
+    monkeypatch.setattr(queue, "settle", flaky)
+    return tries
+
+
 async def test_an_outcome_that_cannot_be_recorded_is_kept_and_its_device_waits(
     stage: Stage, server: ScriptedServer, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = await stage.connect(server.url)
     await stage.put(connection, "A1", "A2")
-    fail_at_first(monkeypatch, stage.queue, "settle", DISK_FULL)
+    tries = fail_first_delivery_twice(monkeypatch, stage.queue)
     await stage.run_lane(connection)
     await until(lambda: clock.next_due() is not None)
     stage.hanging = lambda: 1
     await stage.put(connection, "B1")
+    await stage.settle()
+    clock.advance(1 * S)
+    await until(lambda: len(tries) == 2 and clock.next_due() is not None)
     await stage.settle()
     assert server.names == ["A1", "B1"]
     assert await stage.outcomes() == {"A1": "QUEUED", "A2": "QUEUED", "B1": "DELIVERED"}
@@ -52,6 +73,7 @@ async def test_an_outcome_that_cannot_be_recorded_is_kept_and_its_device_waits(
     await stage.settle()
 
     assert server.names == ["A1", "B1", "A2"]
+    assert tries == [tries[0]] * 3
     assert {each.attempts for each in (await stage.log()).values()} == {(("first", 200),)}
 
 

@@ -2,10 +2,11 @@
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
-from tests.engine.scripted_server import Reaction, Received, ScriptedServer
+from tests.engine.scripted_server import Reaction, Received, Script, ScriptedServer
 from tests.engine.stage import T0, S, Stage
 
 from longwire.core.connection_state import Event, Status
@@ -13,6 +14,11 @@ from longwire.core.connection_state import Event, Status
 
 def times(server: ScriptedServer, name: str) -> list[datetime]:
     return [request.at for request in server.requests if request.name == name]
+
+
+def by_chance(seed: int, answers: list[int | Reaction]) -> Script:
+    chance = random.Random(seed)
+    return lambda _: chance.choice(answers)
 
 
 async def test_strict_mode_sends_again_three_times_two_seconds_apart_then_rejects(
@@ -88,7 +94,7 @@ async def test_the_count_of_resends_survives_a_restart_of_the_lane(
 async def test_the_count_of_resends_survives_an_outage_and_reconnects_do_not_count(
     stage: Stage, server: ScriptedServer
 ) -> None:
-    answers = iter([503, Reaction.CLOSE, Reaction.CLOSE, 503, 503, 503])
+    answers: Iterator[int | Reaction] = iter([503, Reaction.CLOSE, Reaction.CLOSE, 503, 503, 503])
     server.script = lambda _: next(answers)
     connection = await stage.connect(server.url, strictMode=True)
     await stage.put(connection, "A1")
@@ -132,8 +138,7 @@ async def test_without_strict_mode_what_is_refused_is_lost_and_the_next_one_sent
 async def test_the_log_has_a_row_for_each_request_the_destination_saw(
     stage: Stage, server: ScriptedServer, *, strict: bool
 ) -> None:
-    chance = random.Random(7)
-    server.script = lambda _: chance.choice([200, 200, 404, 503, Reaction.CLOSE])
+    server.script = by_chance(7, [200, 200, 404, 503, Reaction.CLOSE])
     connection = await stage.connect(server.url, strictMode=strict, maxInFlight=4)
     await stage.put(connection, *(f"{device}{n}" for n in range(1, 9) for device in "ABCD"))
     await stage.run_lane(connection)
@@ -151,8 +156,7 @@ async def test_the_log_has_a_row_for_each_request_the_destination_saw(
 async def test_each_device_is_delivered_in_order_whatever_is_refused(
     stage: Stage, server: ScriptedServer
 ) -> None:
-    chance = random.Random(11)
-    server.script = lambda _: chance.choice([200, 503, Reaction.CLOSE])
+    server.script = by_chance(11, [200, 503, Reaction.CLOSE])
     connection = await stage.connect(server.url, strictMode=True, maxInFlight=3)
     await stage.put(connection, *(f"{device}{n}" for n in range(1, 7) for device in "ABCDE"))
     await stage.run_lane(connection)

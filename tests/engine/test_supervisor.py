@@ -1,72 +1,19 @@
 """The supervisor: it keeps the running lanes equal to the configuration, whatever happens to any one of them."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from structlog.testing import capture_logs
 from tests.engine.scripted_server import Reaction, Received, ScriptedServer
-from tests.engine.stage import T0, S, Stage, document, until
+from tests.engine.stage import T0, S, Stage, until
+from tests.engine.supervised import Supervised
 
 from longwire import log
-from longwire.core.configuration import Connection
 from longwire.core.connection_state import Status
 from longwire.core.errors import StorageUnavailable
 from longwire.engine import lane as lane_module
-from longwire.engine.supervisor import Supervisor
 
 DISK_FULL = StorageUnavailable("the store cannot write: disk full")
-
-
-class Supervised:
-    """A running supervisor; its lanes are those the stage waits for."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.supervisor: Supervisor = stage.supervisor()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self.supervisor.run())
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self.supervisor.stop()
-            await self._task
-            self._task = None
-
-    async def settle(self) -> None:
-        await until(self._is_quiet)
-        await self.stage.settle()
-
-    async def pass_time(self, seconds: float) -> None:
-        await self.settle()
-        await self.stage.pass_time(seconds * S)
-        await self.settle()
-
-    async def update(self, connection_id: int, url: str, **configuration: Any) -> None:
-        async def check(_: Connection) -> None:
-            pass
-
-        await self.stage.configurations.replace(connection_id, document(url, **configuration), check, None)
-
-    def _is_quiet(self) -> bool:
-        """Show the stage the lanes that run; return whether nobody is about to start or end one."""
-        seats: Mapping[int, Any] = self.supervisor._seats
-        self.stage.lanes = {i: seat.lane for i, seat in seats.items() if seat.lane is not None}
-        is_waiting = bool(self.supervisor._changed._waiters) and not self.supervisor._changed.is_set()
-        is_even = self.supervisor._tasks.keys() == seats.keys() == self.stage.lanes.keys()
-        return is_waiting and is_even and not self.stage.database._waiting
-
-
-@pytest_asyncio.fixture
-async def supervised(stage: Stage) -> AsyncIterator[Supervised]:
-    supervised = Supervised(stage)
-    yield supervised
-    await supervised.stop()
-    stage.lanes.clear()
 
 
 async def test_it_runs_a_lane_for_each_active_connection(
@@ -77,7 +24,7 @@ async def test_it_runs_a_lane_for_each_active_connection(
     await stage.put(active, "A1")
     await stage.put(inactive, "B1")
     supervised.start()
-    await supervised.settle()
+    await stage.settle()
 
     assert server.names == ["A1"]
     assert await stage.outcomes() == {"A1": "DELIVERED", "B1": "QUEUED"}
@@ -87,9 +34,9 @@ async def test_a_connection_created_while_it_runs_is_opened(
     stage: Stage, server: ScriptedServer, supervised: Supervised
 ) -> None:
     supervised.start()
-    await supervised.settle()
+    await stage.settle()
     connection = await stage.connect(server.url)
-    await supervised.settle()
+    await stage.settle()
 
     assert await stage.status(connection) is Status.OPENED
 
@@ -101,13 +48,13 @@ async def test_after_an_update_what_waits_goes_to_the_new_target_with_the_new_he
     connection = await stage.connect(server.url, headers={"X-Site": "Paris"}, maxInFlight=2)
     await stage.put(connection, "A1", "B1", "A2", "B2", "C1", "A3")
     supervised.start()
-    await supervised.settle()
+    await stage.settle()
     assert [each.path for each in server.requests] == ["/in", "/in"]
 
     await supervised.update(connection, server.url.replace("/in", "/new"), headers={"X-Site": "Rome"})
     await until(lambda: supervised.supervisor._seats[connection].lane is None)
     server.release()
-    await supervised.settle()
+    await stage.settle()
 
     old, new = server.requests[:2], server.requests[2:]
     assert {(each.path, each.headers["x-site"]) for each in old} == {("/in", "Paris")}
@@ -124,10 +71,10 @@ async def test_an_update_takes_what_hangs_along(
     connection = await stage.connect(server.url)
     await stage.put(connection, "A1", "A2")
     supervised.start()
-    await supervised.settle()
+    await stage.settle()
     await supervised.update(connection, server.url.replace("/in", "/new"))
     await until(lambda: server.hanging == 0)
-    await supervised.settle()
+    await stage.settle()
 
     assert [(each.path, each.name, each.attempt) for each in server.requests] == [
         ("/in", "A1", 1),
@@ -142,16 +89,16 @@ async def test_a_deactivated_connection_keeps_its_messages_until_it_is_activated
 ) -> None:
     connection = await stage.connect(server.url)
     supervised.start()
-    await supervised.settle()
+    await stage.settle()
     await supervised.update(connection, server.url, active=False)
-    await supervised.settle()
+    await stage.settle()
     assert await stage.status(connection) is Status.DEACTIVATED
     await stage.put(connection, "A1")
-    await supervised.pass_time(3600)
+    await stage.pass_time(3600 * S)
     assert server.names == []
 
     await supervised.update(connection, server.url)
-    await supervised.settle()
+    await stage.settle()
     assert server.names == ["A1"]
 
 
@@ -162,11 +109,11 @@ async def test_a_deleted_connection_is_sent_nothing_any_more(
     connection = await stage.connect(server.url)
     await stage.put(connection, "A1")
     supervised.start()
-    await supervised.settle()
+    await stage.settle()
     await stage.configurations.delete(connection, None, keep_backlog=False)
-    await supervised.settle()
+    await stage.settle()
     await server.open()
-    await supervised.pass_time(3600)
+    await stage.pass_time(3600 * S)
 
     assert server.connected == 0
     assert await stage.states.load(connection) is None
@@ -181,13 +128,13 @@ async def test_a_command_reconnects_at_once(
     connection = await stage.connect(server.url)
     await stage.put(connection, "A1")
     supervised.start()
-    await supervised.pass_time(20)
+    await stage.pass_time(20 * S)
     await server.open()
     if command == "restart":
         await stage.configurations.restart(connection)
     else:
         await supervised.update(connection, server.url)
-    await supervised.settle()
+    await stage.settle()
 
     assert server.names == ["A1"]
 
@@ -198,13 +145,13 @@ async def test_a_restart_of_longwire_does_not_move_the_schedule(
     await server.close()
     connection = await stage.connect(server.url)
     supervised.start()
-    await supervised.pass_time(20)
+    await stage.pass_time(20 * S)
     closed = await stage.state(connection)
     await supervised.stop()
 
     successor = Supervised(stage)
     successor.start()
-    await successor.pass_time(5)
+    await stage.pass_time(5 * S)
     assert await stage.state(connection) == closed
     assert closed.retry_at == T0 + 30 * S
     await successor.stop()
@@ -232,7 +179,7 @@ async def test_a_lane_that_crashed_is_run_again_and_its_sisters_go_on(
     assert [each["connection"] for each in events if each["event"] == log.LANE_RUN_CRASHED] == [bad]
 
     stage.clock.advance(1 * S)
-    await supervised.settle()
+    await stage.settle()
 
     assert sorted(server.names) == ["A1", "B1"]
     assert set((await stage.outcomes()).values()) == {"DELIVERED"}
@@ -245,10 +192,11 @@ async def test_a_command_that_could_not_be_recorded_is_not_forgotten(
     connection = await stage.connect(server.url, reconnectStrategy="CALM")
     await stage.put(connection, "A1")
     supervised.start()
-    await supervised.pass_time(36 * 3600)
+    await stage.pass_time(36 * 3600 * S)
     assert (await stage.state(connection)).retry_at is None
     await server.open()
-    save, failures = stage.states.save, []
+    save = stage.states.save
+    failures: list[Any] = []
 
     async def fail_twice(*arguments: Any) -> None:
         if len(failures) < 2:
@@ -261,7 +209,7 @@ async def test_a_command_that_could_not_be_recorded_is_not_forgotten(
     for attempts in (1, 2):
         await until(lambda: len(failures) == attempts and stage.clock.next_due() is not None)  # noqa: B023
         stage.clock.advance(1 * S)
-    await supervised.settle()
+    await stage.settle()
 
     assert server.names == ["A1"]
 
@@ -271,7 +219,8 @@ async def test_a_configuration_that_cannot_be_read_is_read_again(
 ) -> None:
     connection = await stage.connect(server.url)
     await stage.put(connection, "A1")
-    active_runs, failures = stage.configurations.active_runs, []
+    active_runs = stage.configurations.active_runs
+    failures: list[int] = []
 
     async def fail_once() -> Any:
         if not failures:
@@ -283,7 +232,7 @@ async def test_a_configuration_that_cannot_be_read_is_read_again(
     supervised.start()
     await until(lambda: stage.clock.next_due() is not None)
     stage.clock.advance(1 * S)
-    await supervised.settle()
+    await stage.settle()
 
     assert server.names == ["A1"]
 
@@ -299,7 +248,7 @@ async def test_it_stops_when_every_lane_has_ended(
     for connection in connections:
         await stage.put(connection, "A1")
     supervised.start()
-    await supervised.settle()
+    await stage.settle()
     supervised.supervisor.stop()
     await until(
         lambda: all(seat.lane._stopping for seat in supervised.supervisor._seats.values() if seat.lane)

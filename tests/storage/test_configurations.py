@@ -17,12 +17,13 @@ from longwire.core.flow import Flow
 from longwire.core.message import DevEui
 from longwire.core.network_server import NetworkServer
 from longwire.storage.accounts import Accounts
-from longwire.storage.configurations import Configurations
+from longwire.storage.configurations import MAX_CONNECTIONS, Configurations
 from longwire.storage.database import Database
 from longwire.storage.flows import Flows
 from longwire.storage.lane_states import LaneStates
 from longwire.storage.network_servers import NetworkServers
 from longwire.storage.queue_sql import Queue
+from longwire.storage.schema import connection as connection_table
 from longwire.storage.schema import connection_state, device
 from longwire.storage.secrets import Sealer
 
@@ -127,6 +128,21 @@ async def test_an_id_is_not_given_again_when_the_newest_connection_was_deleted(
     await configurations.delete(gone, keep_backlog=False)
 
     assert await configurations.create(connection()) > gone
+
+
+async def test_there_are_at_most_10_000_connections(
+    configurations: Configurations, database: Database
+) -> None:
+    rows = [
+        {"id": n, "revision": 1, "active": False, "downlink_uuid": "", "downlink_uuid_hash": str(n).encode()}
+        | {"created_at": 0, "updated_at": 0}
+        for n in range(1, MAX_CONNECTIONS)
+    ]
+    await database.write(lambda sql: sql.execute(sa.insert(connection_table), rows).rowcount)
+    assert await configurations.create(connection()) == MAX_CONNECTIONS == 10_000
+
+    with pytest.raises(Conflict, match="10000 connections"):
+        await configurations.create(connection())
 
 
 # States

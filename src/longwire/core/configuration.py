@@ -11,6 +11,7 @@ from longwire.core.errors import InvalidInput, LongwireError
 from longwire.core.fields import MASK, Fields, Known, without_none
 from longwire.core.headers import Headers, is_secret_header, parse_headers
 from longwire.core.http import Endpoint, Proxy, TlsSettings
+from longwire.core.json_text import MAX_BODY_BYTES
 from longwire.core.pattern import make_pattern
 from longwire.core.proxy import parse_proxy
 from longwire.core.schedule import Strategy
@@ -250,7 +251,7 @@ def _parse_signing(fields: Fields, stored: Signing | None) -> Signing | None:
 
 
 def _parse_destination(fields: Fields) -> Destination:
-    url = fields.required_text("destinationURL", longest=64 * 1024)
+    url = fields.required_text("destinationURL", longest=MAX_BODY_BYTES)
     try:
         return parse_destination(url, fields.at("destinationURL"))
     except LongwireError as problem:

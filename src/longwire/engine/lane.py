@@ -113,9 +113,17 @@ class Lane:
             await self._take_in(Event.DEACTIVATE, "")
 
     async def _begin(self, begin: Event) -> None:
-        saved = await self._tools.states.load(self._desired.connection_id)
-        self._state = saved or self._state
-        await self._take_in(begin if saved else Event.CONNECT, "")
+        """Take up the saved state; while the store is unavailable, wait: a command must not be forgotten."""
+        while True:
+            try:
+                saved = await self._tools.states.load(self._desired.connection_id)
+                self._state = saved or self._state
+                self._told = Told(is_open=self._state.outage is None)
+                return await self._take_in(begin if saved else Event.CONNECT, "")
+            except StorageUnavailable as error:
+                if self._stopping:
+                    raise
+                await self._wait_for_the_store(error)
 
     def _notice(self) -> None:
         self._window.notice()
@@ -140,13 +148,22 @@ class Lane:
     def _due(self) -> Iterable[datetime]:
         """Return the times at which there is something to do without being told."""
         due = (
-            self._state.retry_at,
+            self._opening_due(),
             self._window.next_due(self._tools.clock.now()),
             self._pace_due(),
             self._told.due,
-            idle_at(self._state, self._policy, self._last_uplink_at),
         )
         return (each for each in due if each is not None)
+
+    def _opening_due(self) -> datetime | None:
+        """Return when the connection is to be opened again: by the schedule, or for want of uplinks.
+
+        Never while something is in flight: after a crash only certain states tell that something was, and a trial is
+        for one message alone.
+        """
+        if self._sends:
+            return None
+        return self._state.retry_at or idle_at(self._state, self._policy, self._last_uplink_at)
 
     def _pace_due(self) -> datetime | None:
         """Return when the pace lets the next message go, while it alone holds messages up."""
@@ -159,11 +176,9 @@ class Lane:
             await self._take_in(event, reason)
             self._happened.popleft()
         now = self._tools.clock.now()
-        if self._state.retry_at is not None and self._state.retry_at <= now:
-            await self._take_in(Event.RETRY_DUE, "")
-        idle = idle_at(self._state, self._policy, self._last_uplink_at)
-        if idle is not None and idle <= now:
-            await self._take_in(Event.IDLE, "")
+        opening = self._opening_due()
+        if opening is not None and opening <= now:
+            await self._take_in(Event.RETRY_DUE if self._state.retry_at else Event.IDLE, "")
         self._told, report = tell_due(self._told, now)
         self._tell(report)
         if self._state.status is Status.CLOSING and not self._sends:
@@ -262,7 +277,8 @@ class Lane:
             for waiting in taken:
                 self._window.put_back(waiting)
             raise
-        self._pace = self._pace.after(len(taken), self._tools.clock.now())
+        sent = sum(not self._sender.is_expired(waiting) for waiting in taken)
+        self._pace = self._pace.after(sent, self._tools.clock.now())
         for waiting in taken:
             body = bodies.get(waiting.delivery_id)
             if body is None:
@@ -303,8 +319,11 @@ class Lane:
             try:
                 return await self._tools.queue.settle(settlement)
             except StorageUnavailable as error:
-                log.warning(log.LANE_STORAGE_WAITED, connection=self._desired.connection_id, error=str(error))
-                await sleep(self._tools.clock, STORAGE_PAUSE)
+                await self._wait_for_the_store(error)
+
+    async def _wait_for_the_store(self, error: StorageUnavailable) -> None:
+        log.warning(log.LANE_STORAGE_WAITED, connection=self._desired.connection_id, error=str(error))
+        await sleep(self._tools.clock, STORAGE_PAUSE)
 
     def _set_timer(self, due: datetime | None) -> None:
         if self._timer is not None:

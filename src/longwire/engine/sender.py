@@ -60,7 +60,7 @@ class Sender:
     async def visit(self, waiting: Waiting, body: bytes) -> Visit:
         """Send a message once; and once more, on a fresh socket, when an idle one was closed under it."""
         validity = self._target.configuration.uplink_time_validity
-        if validity is not None and is_expired(waiting.aged_from, validity.age, self._clock.now()):
+        if validity is not None and self.is_expired(waiting):
             return self._unsent(waiting, Outcome.EXPIRED, f"older than uplinkTimeValidity ({validity.text})")
         trigger = next_trigger(waiting)
         attempts: list[Attempt] = []
@@ -78,6 +78,11 @@ class Sender:
             )
             if is_repeat or isinstance(result, HttpResponse) or not result.on_reused_socket:
                 return self._judged(waiting, attempts, result)
+
+    def is_expired(self, waiting: Waiting) -> bool:
+        """Return whether a message is too old to be sent."""
+        validity = self._target.configuration.uplink_time_validity
+        return validity is not None and is_expired(waiting.aged_from, validity.age, self._clock.now())
 
     def failed_by_bug(self, waiting: Waiting, error: Exception) -> Visit:
         """Return the visit of a message that Longwire itself could not handle: it is kept as a dead letter."""

@@ -98,7 +98,10 @@ class Supervisor:
     async def _run_lane(
         self, connection_id: int, seat: _Seat, begin: Event, before: asyncio.Task[None] | None
     ) -> None:
-        """Run a lane, after its predecessor has ended, so that order is kept; again when it crashed."""
+        """Run a lane, after its predecessor has ended, so that order is kept; again when it crashed.
+
+        While the store is unavailable the command stands: to reconnect at once, or to be DEACTIVATED.
+        """
         if before is not None:
             await asyncio.wait([before])
         while True:
@@ -109,12 +112,14 @@ class Supervisor:
                 return await seat.lane.run(begin)
             except NotFound:
                 return None
+            except StorageUnavailable as error:
+                log.warning(log.LANE_STORAGE_WAITED, connection=connection_id, error=str(error))
             except Exception:  # noqa: BLE001 - the lane's edge: one lane's bug must not end the others
                 log.error(log.LANE_RUN_CRASHED, connection=connection_id)
-                await sleep(self._tools.clock, CRASH_PAUSE)
                 begin = Event.RESUME
-            if seat.is_stopping:
+            if seat.is_stopping and (self._stopping or not seat.is_deactivating):
                 return None
+            await sleep(self._tools.clock, CRASH_PAUSE)
 
     async def _desired(self, connection_id: int) -> Desired:
         stored = await self._configurations.load(connection_id)

@@ -1,0 +1,62 @@
+"""The supervisor while the store fails: no command is forgotten."""
+
+from typing import Any
+
+import pytest
+from tests.engine.scripted_server import ScriptedServer
+from tests.engine.stage import S, Stage, until
+from tests.engine.supervised import Supervised
+
+from longwire.core.connection_state import Status
+from longwire.core.errors import StorageUnavailable
+
+DISK_FULL = StorageUnavailable("the store cannot write: disk full")
+
+
+def fail_once(monkeypatch: pytest.MonkeyPatch, owner: object, name: str) -> list[Any]:
+    """Let the next call of a method fail as on a full disk; return a list that is filled when it has."""
+    real = getattr(owner, name)
+    failures: list[Any] = []
+
+    async def flaky(*arguments: Any) -> Any:
+        if not failures:
+            failures.append(arguments)
+            raise DISK_FULL
+        return await real(*arguments)
+
+    monkeypatch.setattr(owner, name, flaky)
+    return failures
+
+
+async def test_a_command_whose_configuration_could_not_be_read_is_not_forgotten(
+    stage: Stage, server: ScriptedServer, supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await server.close()
+    connection = await stage.connect(server.url, reconnectStrategy="CALM")
+    await stage.put(connection, "A1")
+    supervised.start()
+    await stage.pass_time(36 * 3600 * S)
+    await server.open()
+    failures = fail_once(monkeypatch, stage.configurations, "load")
+    await stage.configurations.restart(connection)
+    await until(lambda: bool(failures) and stage.clock.next_due() is not None)
+    stage.clock.advance(1 * S)
+    await stage.settle()
+
+    assert server.names == ["A1"]
+
+
+async def test_a_connection_deactivated_while_the_store_cannot_write_is_shown_so_later(
+    stage: Stage, server: ScriptedServer, supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await stage.connect(server.url)
+    supervised.start()
+    await stage.settle()
+    failures = fail_once(monkeypatch, stage.states, "save")
+    await supervised.update(connection, server.url, active=False)
+    await until(lambda: bool(failures) and stage.clock.next_due() is not None)
+    stage.clock.advance(1 * S)
+    await stage.settle()
+
+    assert await stage.status(connection) is Status.DEACTIVATED
+    assert server.connected == 1
