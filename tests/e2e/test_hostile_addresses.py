@@ -125,8 +125,8 @@ def test_ss_05_a_name_of_metadata_is_refused_and_not_dialled(
     lenient.names.names.pop(name, None)
     road = build_road(lenient.api, document(member, f"http://{name}/"), [dev_eui])
     lenient.names.names[name] = ["169.254.169.254"]
-    refuse(lenient.api, member, f"http://{name}/")
     assert "169.254.169.254" in blocked(road, member)
+    refuse(lenient.api, member, f"http://{name}/")
 
 
 def blocked(road: Road, member: str) -> str:

@@ -45,19 +45,21 @@ def issued(*names: str, **more: Any) -> Callable[[Path], ssl.SSLContext]:
     return lambda _: serving(CA.issue_cert(*names, **more))
 
 
-def signed_by_openssl(bits: int, digest: str) -> Callable[[Path], ssl.SSLContext]:
-    """Return a maker of a server with a weak key or digest, in the name of the authority that is trusted."""
+def signed_by_openssl(
+    bits: int, digest: str, extension: str = f"subjectAltName=DNS:{NAME}"
+) -> Callable[[Path], ssl.SSLContext]:
+    """Return a maker of a server with a certificate that trustme does not make, of the authority that is trusted."""
 
     def make(folder: Path) -> ssl.SSLContext:
         if OPENSSL is None:
             pytest.skip("openssl is missing; on Debian: apt install openssl")
         CA.cert_pem.write_to_path(folder / "ca.pem")
         CA.private_key_pem.write_to_path(folder / "ca.key")
-        (folder / "names").write_text(f"subjectAltName=DNS:{NAME}\n")
+        (folder / "extension").write_text(f"{extension}\n")
         run = [OPENSSL, "req", "-new", "-newkey", f"rsa:{bits}", "-nodes", "-keyout", "key", "-out", "csr"]
         subprocess.run([*run, "-subj", f"/CN={NAME}"], cwd=folder, check=True, capture_output=True)
         run = [OPENSSL, "x509", "-req", "-in", "csr", f"-{digest}", "-CA", "ca.pem", "-CAkey", "ca.key"]
-        run += ["-CAcreateserial", "-days", "2", "-extfile", "names", "-out", "leaf"]
+        run += ["-CAcreateserial", "-days", "2", "-extfile", "extension", "-out", "leaf"]
         subprocess.run(run, cwd=folder, check=True, capture_output=True)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_ciphers("ALL:@SECLEVEL=0")
@@ -74,7 +76,12 @@ CASES: dict[str, tuple[Callable[[Path], ssl.SSLContext], str, str]] = {
     "self-signed": (lambda _: self_signed(), NAME, "self-signed"),
     "unknown CA": (lambda _: serving(trustme.CA().issue_cert(NAME)), NAME, "unknown authority"),
     "wildcard of a top level": (issued("*.com"), NAME, "is for another host"),
-    "common name only": (issued("other.com", common_name=NAME), NAME, "is for another host"),
+    "common name only": (
+        signed_by_openssl(2048, "sha256", "basicConstraints=CA:FALSE"),
+        NAME,
+        "is for another host",
+    ),
+    "common name beside others": (issued("other.com", common_name=NAME), NAME, "is for another host"),
     "no IP in the names": (issued(NAME, "localhost"), "127.0.0.1", "is for another host"),
     "RSA-1024": (signed_by_openssl(1024, "sha256"), NAME, "key of the certificate is too short"),
     "SHA-1": (signed_by_openssl(2048, "sha1"), NAME, "digest that is too weak"),

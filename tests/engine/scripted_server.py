@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -51,6 +51,8 @@ class ScriptedServer:
         self._now = now
         self._held: set[asyncio.Future[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._accepted: set[socket.socket] = set()
+        self._listener: socket.socket | None = None
         # Bound and never listening: the port stays ours, and refuses connections.
         self._place = _bound(0)
         self.port: int = self._place.getsockname()[1]
@@ -69,16 +71,23 @@ class ScriptedServer:
         return f"http://127.0.0.1:{self.port}/in"
 
     async def open(self) -> None:
-        listener = _bound(self.port)
-        listener.listen(256)
-        self._begin(self._accept(listener))
+        self._listener = _bound(self.port)
+        self._listener.listen(256)
+        asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
 
     async def close(self) -> None:
         """Refuse connections from now on, and drop those that are open."""
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for accepted in self._accepted:
+            accepted.close()
+        self._accepted.clear()
 
     async def end(self) -> None:
         await self.close()
@@ -90,27 +99,27 @@ class ScriptedServer:
             held.set_result(None)
         self._held.clear()
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _accept(self, listener: socket.socket) -> None:
+        """Accept one. asyncio's own ways to accept may leave it open for ever when they are cancelled just then."""
+        try:
+            accepted, _ = listener.accept()
+        except BlockingIOError:
+            return  # it has gone again
+        accepted.setblocking(False)
+        self.connected += 1
+        self.visits.append(self._now())
+        if self.hangs_up:
+            accepted.close()
+            return
+        self._accepted.add(accepted)
+        task = asyncio.get_running_loop().create_task(self._serve(accepted, self.connected))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        """Accept until cancelled. `asyncio.start_server` may leave one that it has just accepted open for ever."""
-        with listener:
-            while True:
-                accepted, _ = await asyncio.get_running_loop().sock_accept(listener)
-                self.connected += 1
-                self.visits.append(self._now())
-                if self.hangs_up:
-                    accepted.close()
-                    continue
-                self._begin(self._serve(accepted, self.connected))
-
     async def _serve(self, accepted: socket.socket, socket_number: int) -> None:
-        with accepted:
-            reader, writer = await asyncio.open_connection(sock=accepted)
-            await self._answer(reader, writer, socket_number)
+        reader, writer = await asyncio.open_connection(sock=accepted)
+        self._accepted.discard(accepted)  # the transport has it now
+        await self._answer(reader, writer, socket_number)
 
     async def _answer(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, socket_number: int

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
@@ -18,7 +19,9 @@ CONTEXT = default_context()
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    # Older loops of Python cannot do TLS within TLS; Longwire itself always runs on uvloop.
+    own = {"asyncio": asyncio.new_event_loop} if sys.version_info >= (3, 11, 7) else {}
+    return {**own, "uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ async def test_many_dark_destinations_keep_a_healthy_one_waiting_a_moment_only(
             await asyncio.gather(*probes)
 
     assert isinstance(response, HttpResponse)
-    assert took_s < 1
+    assert took_s < 2.5  # the dark ones hold their slots for 3 s
 
 
 async def test_dark_destinations_that_are_tried_again_come_after_healthy_ones(

@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -82,6 +82,29 @@ async def test_a_caller_that_goes_away_does_not_disturb_the_batch(
 
     assert [await writes[0], await writes[2]] == [1, 1]
     assert await names(database) == {"a", "b", "c"}
+
+
+async def test_what_follows_from_a_write_is_done_even_when_nobody_waits_for_it_any_more(
+    database: Database, busy_writer: threading.Event
+) -> None:
+    done: list[object] = []
+
+    def one_by_one(_sql: Sql, items: Sequence[int]) -> list[float]:
+        return [1 / item for item in items]
+
+    writes = [database.submit(one_by_one, item, done.append) for item in (1, 2, 0, 4)]
+    writes[1].cancel()
+    busy_writer.set()
+
+    answers = await asyncio.gather(*writes, return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [
+        float,
+        asyncio.CancelledError,
+        ZeroDivisionError,
+        float,
+    ]
+    assert done == [1, 0.5, 0.25]
 
 
 async def test_more_than_one_batch_is_written_in_order(

@@ -139,17 +139,19 @@ class Lane:
         """Do everything that can be done now, then set the timer for what is due next."""
         try:
             await self._take_in_all()
+            # What falls due while the messages are taken must ring at once, or nobody would come back for it.
+            before = self._tools.clock.now()
             await self._fill()
-            self._set_timer(min(self._due(), default=None))
+            self._set_timer(min(self._due(before), default=None))
         except StorageUnavailable as error:
             log.warning(log.LANE_STORAGE_WAITED, connection=self._desired.connection_id, error=str(error))
             self._set_timer(self._tools.clock.now() + STORAGE_PAUSE)
 
-    def _due(self) -> Iterable[datetime]:
+    def _due(self, now: datetime) -> Iterable[datetime]:
         """Return the times at which there is something to do without being told."""
         due = (
             self._opening_due(),
-            self._window.next_due(self._tools.clock.now()),
+            self._window.next_due(now),
             self._pace_due(),
             self._told.due,
         )

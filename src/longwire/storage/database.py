@@ -42,18 +42,19 @@ Handler = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """One item for a handler, and who waits for its result."""
+    """One item for a handler, who waits for its result, and what follows from it even when nobody waits any more."""
 
     handler: Handler
     item: Any
     future: asyncio.Future[Any]
+    then: Callable[[Any], None] | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
     """What to tell whom, once the batch is on disk."""
 
-    future: asyncio.Future[Any]
+    write: _Write
     value: Any = None
     error: Exception | None = None
 
@@ -98,16 +99,19 @@ class Database:
         """
         return self.submit(_run_changes, change)
 
-    def submit(self, handler: Handler, item: Any) -> asyncio.Future[Any]:
+    def submit(
+        self, handler: Handler, item: Any, then: Callable[[Any], None] | None = None
+    ) -> asyncio.Future[Any]:
         """Return the future of an item that its handler writes together with others of the same batch.
 
+        `then` is called with the result, in the event loop, also when the future was cancelled meanwhile.
         Raises StorageUnavailable at once when too much waits already.
         """
         if self._waiting >= MAX_WAITING:
             raise StorageUnavailable("too much waits for the disk; try again later")
         self._waiting += 1
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._inbox.put(_Write(handler, item, future))
+        self._inbox.put(_Write(handler, item, future, then))
         return future
 
     def _read(self, query: Callable[[Connection], T]) -> T:
@@ -159,18 +163,21 @@ class Database:
             cause = str(getattr(error, "orig", error))
             unavailable = StorageUnavailable(f"the store cannot write: {cause}")
             log.warning(log.STORAGE_COMMIT_FAILED, error=cause, writes=len(batch))
-            return [_Result(write.future, error=unavailable) for write in batch]
+            return [_Result(write, error=unavailable) for write in batch]
 
     def _resolve(self, results: list[_Result]) -> None:
         """Tell each who waits; one that has gone (cancelled) must not disturb the others."""
         self._waiting -= len(results)
         for result in results:
-            if result.future.done():
+            if result.write.future.done():
                 continue
             if result.error is not None:
-                result.future.set_exception(result.error)
+                result.write.future.set_exception(result.error)
             else:
-                result.future.set_result(result.value)
+                result.write.future.set_result(result.value)
+        for result in results:
+            if result.write.then is not None and result.error is None:
+                result.write.then(result.value)
 
 
 def _by_handler(batch: list[_Write]) -> Iterable[list[_Write]]:
@@ -182,7 +189,7 @@ def _by_handler(batch: list[_Write]) -> Iterable[list[_Write]]:
 
 def _run_group(connection: Connection, group: list[_Write]) -> list[_Result]:
     values = group[0].handler(connection, [write.item for write in group])
-    return [_Result(write.future, value) for write, value in zip(group, values, strict=True)]
+    return [_Result(write, value) for write, value in zip(group, values, strict=True)]
 
 
 def _run_alone(connection: Connection, write: _Write) -> _Result:
@@ -192,7 +199,7 @@ def _run_alone(connection: Connection, write: _Write) -> _Result:
     except sa.exc.OperationalError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a change raises belongs to who asked for it
-        return _Result(write.future, error=error)
+        return _Result(write, error=error)
 
 
 def _run_changes(connection: Connection, changes: Sequence[Callable[[Connection], Any]]) -> list[Any]:

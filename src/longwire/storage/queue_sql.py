@@ -4,7 +4,6 @@ The contract, for every implementation: `put` returns when the message is on dis
 in the order of durable commits; a delivery leaves the queue only with its outcome and its attempts, in one commit.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -121,9 +120,7 @@ class Queue:
 
         The lanes are woken even when the caller has gone meanwhile.
         """
-        future = self._database.submit(self._put_batch, item)
-        future.add_done_callback(self._wake)
-        accepted: Accepted = await asyncio.shield(future)
+        accepted: Accepted = await self._database.submit(self._put_batch, item, self._wake)
         return accepted
 
     async def settle(self, settlement: Settlement) -> None:
@@ -148,10 +145,8 @@ class Queue:
         rows = await self._database.read(lambda sql: sql.execute(query).all())
         return {row.id: row.body for row in rows}
 
-    def _wake(self, future: Any) -> None:
-        if future.cancelled() or future.exception() is not None:
-            return
-        for connection_id in future.result().connection_ids:
+    def _wake(self, accepted: Accepted) -> None:
+        for connection_id in accepted.connection_ids:
             if callback := self._listeners.get(connection_id):
                 callback()
 
