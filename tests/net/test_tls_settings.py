@@ -1,5 +1,6 @@
 """TLS settings of a connection: own authority, client certificate, no verification; and texts that are no use."""
 
+import asyncio
 import ssl
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,9 +8,13 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers, RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
     load_pem_private_key,
 )
@@ -219,6 +224,7 @@ UNUSABLE = {
     "the chain upside down": (TlsSettings(None, pem_of(OTHER) + MINE, KEY), "clientKey does not match"),
     "a certificate for a key": (TlsSettings(None, MINE, MINE), "clientKey is not PEM"),
     "a key for a certificate": (TlsSettings(None, KEY, KEY), "clientCertificate is not PEM"),
+    "a key beyond ASCII": (TlsSettings(None, MINE, "\ud800" + KEY), "clientKey is not PEM"),
     "a damaged key": (TlsSettings(None, MINE, KEY[:100] + KEY[140:]), "clientKey cannot be read"),
     "encrypted": (TlsSettings(None, MINE, encrypted(CLIENT, PrivateFormat.PKCS8)), "clientKey is encrypted"),
     "encrypted of old": (
@@ -255,6 +261,55 @@ def test_settings_of_no_use_are_found_before_they_are_saved(settings: TlsSetting
 )
 def test_settings_of_use_are_taken(settings: TlsSettings) -> None:
     assert check_tls(settings, NOW) is None
+
+
+def rsa(first: int, second: int) -> TlsSettings:
+    """Return a key of two Mersenne primes, with its certificate: no search for primes, so quickly made."""
+    p, q, e = 2**first - 1, 2**second - 1, 65537
+    d = pow(e, -1, (p - 1) * (q - 1))
+    numbers = RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), RSAPublicNumbers(e, p * q))
+    key = numbers.private_key(unsafe_skip_rsa_key_validation=True)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "client")])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, NOW - DAY, NOW + DAY)
+        .sign(key, hashes.SHA256())
+        .public_bytes(Encoding.PEM)
+    )
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return TlsSettings(None, certificate.decode(), text.decode())
+
+
+async def test_a_large_key_does_not_stop_everybody_while_it_is_checked() -> None:
+    settings = rsa(4423, 3217)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+
+    assert check_tls(settings, NOW) is None
+    assert loop.time() - started < 1
+
+
+def test_a_key_too_short_for_openssl_is_told_in_words() -> None:
+    assert check_tls(rsa(607, 521), NOW) == "clientCertificate cannot be used: ee key too small"
+
+
+async def test_a_failure_over_settings_names_the_member(client: Client) -> None:
+    async with Destination(echo, tls=serving(GOOD)) as there:
+        for settings, words in (
+            (rsa(607, 521), "clientCertificate cannot be used: ee key too small"),
+            (TlsSettings("hello"), "caCertificate cannot be used: "),
+        ):
+            failure = await client.send(with_tls(there.request(), settings), LATER)
+
+            assert isinstance(failure, TransportFailure)
+            assert failure.cause is Cause.TLS
+            assert failure.detail.startswith(f"TLS failed: {words}")
+
+
+def test_a_key_that_takes_long_at_each_handshake_is_refused() -> None:
+    assert (
+        check_tls(rsa(9689, 2281), NOW)
+        == "clientKey is too large: an RSA key has at most 8192 bits, got 11970"
+    )
 
 
 def test_without_the_time_the_age_of_a_certificate_does_not_count() -> None:

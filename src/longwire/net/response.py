@@ -94,7 +94,7 @@ class ResponseReader:
         if self._salvaged_to is None:
             self._parse(piece)
         else:
-            self._salvage(self._salvaged_to)
+            self._salvage(self._salvaged_to, self._wire_bytes - len(piece))
         if not self.has_head:
             return self._is_hopeless()
         if self._wire_bytes > _WIRE_LIMIT and not self._ended:
@@ -150,15 +150,18 @@ class ResponseReader:
             elif self.has_head:
                 self.truncated = True
             elif self.problem is None:
-                self._salvage(0)
+                self._salvage(0, 0)
 
-    def _salvage(self, start: int) -> None:
-        """Read the head again from `start` of what came; of its body only what is there already."""
+    def _salvage(self, start: int, seen: int) -> None:
+        """Read the head again from `start` of what came; of its body only what is there already.
+
+        `seen` bytes were there when this was done the last time.
+        """
         raw = b"".join(self._pieces)
         self._pieces = [raw]
         self._salvaged_to = start
         try:
-            while not self.has_head and self.problem is None and (head := read_head(raw, self._salvaged_to)):
+            while not self._is_over() and (head := read_head(raw, self._salvaged_to, seen)):
                 self._salvaged_to = head.end
                 self._take_head(head.status, head.fields)
         except NotHttp as error:
@@ -166,6 +169,9 @@ class ResponseReader:
         if self.has_head:
             self._take_body(raw[self._salvaged_to :])
             self.truncated = True
+
+    def _is_over(self) -> bool:
+        return self.has_head or self.problem is not None
 
     def _take_head(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
         self._is_interim = _FIRST_STATUS <= status < _FIRST_FINAL and status != _SWITCHING_PROTOCOLS

@@ -92,9 +92,10 @@ async def _read_answer(leg: Leg, proxy: Proxy) -> tuple[Head, int]:
             raise ProxyRefused(
                 Cause.PROXY, f"{named(proxy)} closed the connection before it answered CONNECT"
             )
+        seen = len(raw)
         raw += piece
         try:
-            while (head := read_head(raw, start)) is not None:
+            while (head := read_head(raw, start, seen)) is not None:
                 if head.status >= _FIRST_FINAL or head.status == _SWITCHING_PROTOCOLS:
                     return head, len(raw) - head.end
                 start = head.end
