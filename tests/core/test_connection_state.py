@@ -1,7 +1,10 @@
 """The table of a connection's life: every pair of state and event, and what `step` does with it."""
 
+import functools
 import itertools
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 
@@ -20,10 +23,11 @@ from longwire.core.connection_state import (
     idle_at,
     step,
 )
-from longwire.core.schedule import Strategy
+from longwire.core.schedule import Strategy, next_offset
 
 S = timedelta(seconds=1)
 H = timedelta(hours=1)
+D = timedelta(days=1)
 T0 = datetime(2026, 3, 14, 10, 0, tzinfo=UTC)
 T1 = T0 + 20 * S
 POLICY = Policy(Strategy.NORMAL, 30 * S)
@@ -68,7 +72,9 @@ EVERY_PAIR = list(itertools.product(Status, Event))
 
 
 def names(pair: object) -> str:
-    return pair.name if isinstance(pair, Status | Event) else repr(pair)
+    if isinstance(pair, Outage):
+        return "in an outage"
+    return pair.name if isinstance(pair, Status | Event | Strategy) else repr(pair)
 
 
 def state(status: Status, outage: Outage | None = None) -> State:
@@ -220,3 +226,129 @@ def test_when_an_open_connection_is_restarted_for_want_of_uplinks(
     strategy: Strategy, status: Status, last_uplink_at: datetime, expected: datetime | None
 ) -> None:
     assert idle_at(state(status), Policy(strategy, 30 * S), last_uplink_at) == expected
+
+
+# What the operator is told, beside the probes: (status, event) -> the status of the report. Anything else is silent.
+TOLD_WELL = {
+    (OPENING, Event.UNANSWERED): CLOSED,
+    (AUTHENTICATING, Event.UNANSWERED): CLOSED,
+    (OPENED, Event.UNANSWERED): CLOSING,
+    (OPENING, Event.CREDENTIALS_REFUSED): REFUSED,
+    (AUTHENTICATING, Event.CREDENTIALS_REFUSED): REFUSED,
+    (OPENED, Event.CREDENTIALS_REFUSED): REFUSED,
+}
+TOLD_IN_AN_OUTAGE = {
+    (OPENED, Event.ANSWERED): OPENED,
+    (OPENING, Event.CREDENTIALS_REFUSED): REFUSED,
+    (AUTHENTICATING, Event.CREDENTIALS_REFUSED): REFUSED,
+    (OPENED, Event.CREDENTIALS_REFUSED): REFUSED,
+}
+# A connection is closing or waits only in an outage.
+POSSIBLE = [
+    (status, event, outage)
+    for (status, event), outage in itertools.product(EVERY_PAIR, [None, OUTAGE])
+    if outage or status not in {*WAITING, CLOSING}
+]
+
+
+@pytest.mark.parametrize(("status", "event", "outage"), POSSIBLE, ids=names)
+def test_every_step_gives_exactly_its_commands(status: Status, event: Event, outage: Outage | None) -> None:
+    _, commands = step(state(status, outage), happened(event, "407: wrong password"), POLICY)
+
+    told = (TOLD_IN_AN_OUTAGE if outage else TOLD_WELL).get((status, event))
+    probes = EXPECTED.get((status, event)) is OPENING
+    assert [type(command) for command in commands] == [Probe] * probes + [Report] * (told is not None)
+    assert [each.status for each in commands if isinstance(each, Report)] == [told] * (told is not None)
+
+
+@pytest.mark.parametrize(("status", "event", "outage"), POSSIBLE, ids=names)
+def test_an_outage_begins_with_trouble_and_ends_with_an_answer_or_a_deactivation(
+    status: Status, event: Event, outage: Outage | None
+) -> None:
+    after, _ = step(state(status, outage), happened(event), POLICY)
+
+    is_trouble = (status, event) in TOLD_WELL
+    is_over = (status, event) == (OPENED, Event.ANSWERED) or event is Event.DEACTIVATE
+    assert (after.outage is not None) == (is_trouble if outage is None else not is_over)
+
+
+@pytest.mark.parametrize("status", list(Status), ids=names)
+@pytest.mark.parametrize("outage", [None, OUTAGE], ids=["well", "in an outage"])
+def test_any_connection_can_be_deactivated_and_forgets_its_outage(
+    status: Status, outage: Outage | None
+) -> None:
+    after, commands = step(state(status, outage), happened(Event.DEACTIVATE), POLICY)
+
+    assert (after, commands) == (State(DEACTIVATED, T1), ())
+
+
+@pytest.mark.parametrize("status", list(Status), ids=names)
+@pytest.mark.parametrize("outage", [None, OUTAGE], ids=["well", "in an outage"])
+def test_a_command_reconnects_at_once_from_any_state(status: Status, outage: Outage | None) -> None:
+    after, commands = step(state(status, outage), happened(Event.CONNECT), POLICY)
+
+    assert (after.status, after.since, commands) == (OPENING, T1, (Probe(),))
+    assert after.outage == (Outage(T1) if outage else None)
+
+
+class FailingLife:
+    """A connection whose destination stays away: every try fails, Longwire restarts in between."""
+
+    def __init__(self, policy: Policy, jitter: Callable[[], float]) -> None:
+        self.policy = policy
+        self.jitter = jitter
+        self.state = State(OPENED, T0)
+        self._happen(T0, Event.UNANSWERED, Event.DRAINED)
+
+    def tries(self, until: timedelta, failure: Sequence[Event], takes: timedelta) -> list[timedelta]:
+        """Return the offset of each try that was planned, in the order in which they were made."""
+        planned = []
+        while (due := self.state.retry_at) is not None and due < T0 + until:
+            waiting = self.state
+            assert waiting.outage is not None
+            planned.append(waiting.outage.planned)
+            assert abs(due - T0 - planned[-1]) <= min(planned[-1] / 10, 60 * S)
+            self._happen(due - (due - waiting.since) / 3, Event.RESUME)
+            assert self.state == waiting
+            self._happen(due, Event.RETRY_DUE)
+            self._happen(due + takes, *failure)
+        return planned
+
+    def _happen(self, at: datetime, *events: Event) -> None:
+        for event in events:
+            self.state, _ = step(self.state, Happened(event, at, "away", self.jitter()), self.policy)
+
+
+def planned_tries(policy: Policy, until: timedelta) -> list[timedelta]:
+    """Return the tables of `schedule`, which `test_schedule` compares with the specification."""
+    offsets = [next_offset(policy.strategy, policy.blame_period, 0 * S)]
+    while (last := offsets[-1]) is not None and last < until:
+        offsets.append(next_offset(policy.strategy, policy.blame_period, last))
+    return [each for each in offsets if each is not None]
+
+
+FAILURES = {
+    "refuses": [Event.UNANSWERED],
+    "refuses after a restart of Longwire": [Event.RESUME, Event.UNANSWERED],
+    "accepts and then hangs": [Event.REACHED, Event.UNANSWERED, Event.DRAINED],
+    "refuses the credentials": [Event.CREDENTIALS_SENT, Event.CREDENTIALS_REFUSED],
+}
+JITTERS = {"early": (-1, -1), "late": (1, 1), "any": (-1, 1)}
+
+
+@pytest.mark.parametrize("failure", list(FAILURES))
+@pytest.mark.parametrize("jitter", list(JITTERS))
+@pytest.mark.parametrize("strategy", list(Strategy), ids=names)
+@pytest.mark.parametrize("blame_period_s", [0, 5, 30])
+def test_three_weeks_of_failing_tries_keep_the_schedule(
+    strategy: Strategy, blame_period_s: int, jitter: str, failure: str
+) -> None:
+    policy = Policy(strategy, blame_period_s * S)
+    life = FailingLife(policy, functools.partial(Random(1).uniform, *JITTERS[jitter]))
+
+    made = life.tries(21 * D, FAILURES[failure], takes=0.05 * S)
+
+    expected = planned_tries(policy, 21 * D)
+    assert made == expected[: len(made)]
+    assert len(expected) - len(made) <= 1  # the last one may be beyond the end
+    assert (life.state.retry_at is None) == (strategy is Strategy.CALM)

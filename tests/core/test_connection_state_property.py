@@ -1,6 +1,6 @@
 """Whatever happens to a lane, in any order: what sections 4 and 5 promise holds after every step."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hypothesis.stateful import invariant, run_state_machine_as_test
 from tests.core.lane_machine import SENDING, LaneMachine
@@ -16,6 +16,10 @@ S = timedelta(seconds=1)
 
 class LanePromises(LaneMachine):
     """The invariants, by name; and at the end of each life, that nothing waits for ever."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.planned_tries: dict[datetime, list[timedelta]] = {}
 
     @invariant()
     def every_state_is_in_the_table(self) -> None:
@@ -49,7 +53,7 @@ class LanePromises(LaneMachine):
             assert len(self.in_flight) <= 1
 
     @invariant()
-    def nothing_sent_unless_opened(self) -> None:
+    def nothing_is_sent_unless_opened(self) -> None:
         assert all(status is Status.OPENED for _, status in self.sends)
         assert not self.in_flight or self.state.status in SENDING
 
@@ -80,6 +84,11 @@ class LanePromises(LaneMachine):
     def no_try_comes_before_it_is_due_but_by_command(self) -> None:
         assert all(due is not None and due <= at for due, at in self.tries)
 
+    @invariant()
+    def every_planned_try_is_made_once(self) -> None:
+        for planned in self.planned_tries.values():
+            assert planned == sorted(set(planned))
+
     def teardown(self) -> None:
         """Everything ends when the destination does its part: nothing waits for ever."""
         if not hasattr(self, "policy"):
@@ -89,6 +98,12 @@ class LanePromises(LaneMachine):
                 break
             self._go_on()
         assert not self.queue.entries
+
+    def _happen(self, event: Event, jitter: float = 0.0) -> None:
+        outage = self.state.outage
+        if event is Event.RETRY_DUE and self.state.status in WAITING and outage is not None:
+            self.planned_tries.setdefault(outage.down_since, []).append(outage.planned)
+        super()._happen(event, jitter)
 
     def _go_on(self) -> None:
         if self.state.status in {Status.DEACTIVATED, Status.UNREACHABLE}:

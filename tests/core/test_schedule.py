@@ -50,19 +50,49 @@ AGGRESSIVE = [*every(3 * M, NEVER, 3 * H), *every(30 * M, 3 * H, 171 * H), *ever
 EXPONENTIAL = [*seconds(1, 3, 7, 15, 31, 63, 127, 255, 511), *every(5 * M, 511 * S, 60 * D)]
 
 
+@pytest.mark.parametrize("blame_period_s", [0, 5, 30])
 @pytest.mark.parametrize(
     ("strategy", "expected"),
     [
-        (Strategy.NORMAL, FAST + NORMAL),
-        (Strategy.CALM, FAST + CALM),
-        (Strategy.AGGRESSIVE, FAST + AGGRESSIVE),
-        (Strategy.EXPONENTIAL, EXPONENTIAL),
+        pytest.param(Strategy.NORMAL, NORMAL, id="every 5 min for 1 h, every hour for 1 day, daily for ever"),
+        pytest.param(Strategy.CALM, CALM, id="every 10 min for 12 h, every hour for 1 day, then none"),
+        pytest.param(
+            Strategy.AGGRESSIVE,
+            AGGRESSIVE,
+            id="every 3 min for 3 h, every 30 min for 1 week, hourly for ever",
+        ),
     ],
 )
-def test_every_try_of_two_months_is_where_the_strategy_puts_it(
-    strategy: Strategy, expected: list[timedelta]
+def test_after_the_fast_phase_every_try_of_two_months_is_where_the_strategy_puts_it(
+    strategy: Strategy, expected: list[timedelta], blame_period_s: int
 ) -> None:
-    assert life(strategy, 30 * S, 60 * D) == expected
+    fast = [offset for offset in FAST if offset <= blame_period_s * S]
+
+    assert life(strategy, blame_period_s * S, 60 * D) == fast + expected
+
+
+@pytest.mark.parametrize("blame_period_s", [0, 5, 30])
+def test_exponential_is_1_s_doubling_to_5_min_for_ever(blame_period_s: int) -> None:
+    """It begins fast by itself, whatever the blame period."""
+    assert life(Strategy.EXPONENTIAL, blame_period_s * S, 60 * D) == EXPONENTIAL
+
+
+def test_the_waits_of_exponential_double_until_they_are_5_min() -> None:
+    planned = [0 * S, *life(Strategy.EXPONENTIAL, 0 * S, D)]
+    waits = [(later - sooner) // S for sooner, later in itertools.pairwise(planned)]
+
+    assert waits[:10] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]
+    assert set(waits[10:]) == {300}
+
+
+def test_the_fast_phase_tries_1_3_7_15_and_30_s_after_the_closing() -> None:
+    for strategy in (Strategy.NORMAL, Strategy.CALM, Strategy.AGGRESSIVE):
+        assert life(strategy, 30 * S, 1 * M) == seconds(1, 3, 7, 15, 30)
+
+
+def test_a_blame_period_of_0_switches_the_fast_phase_off() -> None:
+    for strategy in (Strategy.NORMAL, Strategy.CALM, Strategy.AGGRESSIVE):
+        assert life(strategy, 0 * S, 2 * M) == []
 
 
 def test_the_stages_have_as_many_tries_as_the_specification_says() -> None:
@@ -91,11 +121,6 @@ def test_the_fast_phase_reaches_as_far_as_the_blame_period(
     strategy: Strategy, then: timedelta, blame_period_s: int, fast: list[timedelta]
 ) -> None:
     assert life(strategy, blame_period_s * S, 10 * M)[: len(fast) + 1] == [*fast, then]
-
-
-@pytest.mark.parametrize("blame_period_s", [0, 5, 30])
-def test_exponential_begins_fast_by_itself(blame_period_s: int) -> None:
-    assert life(Strategy.EXPONENTIAL, blame_period_s * S, 60 * D) == EXPONENTIAL
 
 
 @pytest.mark.parametrize(
@@ -129,7 +154,7 @@ def test_the_next_try_after_a_moment(
 
 @given(STRATEGIES, BLAME_PERIODS, AFTERS)
 @examples(200)
-def test_the_next_try_is_never_earlier_than_the_moment_it_is_asked_for(
+def test_the_next_try_is_strictly_later_than_the_moment_it_is_asked_for(
     strategy: Strategy, blame_period: timedelta, after: timedelta
 ) -> None:
     offset = next_offset(strategy, blame_period, after)

@@ -16,7 +16,7 @@ from tests.core.waiting_list import T0, WaitingList, fill
 from tests.samples.effort import LONG, examples
 
 from longwire.core.delivery import Waiting
-from longwire.core.window import CAPACITY, DEVICE_DEPTH, PAGE, ReadPage, Window
+from longwire.core.window import CAPACITY, DEVICE_DEPTH, PAGE, ReadDevice, ReadPage, Window
 
 S = timedelta(seconds=1)
 MOST = CAPACITY + PAGE
@@ -78,6 +78,17 @@ class WindowMachine(RuleBasedStateMachine):
         self.queue.remove(taken)
         self.ended.setdefault(taken.order_key, []).append(taken.position)
         self.window.finish(taken)
+
+    @precondition(lambda self: not self.is_closing and len(self.in_flight) < self.max_in_flight)
+    @rule(count=st.sampled_from([10, 31, 32, 33, 70]), device=DEVICES)
+    def work_off_while_more_comes(self, count: int, device: str) -> None:
+        for n in range(count):
+            before = set(self.in_flight)
+            self.take()
+            for taken in set(self.in_flight) - before:
+                self.end(sorted(self.in_flight).index(taken))
+            if n % 10 == 0:
+                self.put_some([device])
 
     @precondition(lambda self: self.in_flight)
     @rule(which=WHICH)
@@ -203,6 +214,32 @@ def test_a_device_that_floods_is_sent_in_its_order() -> None:
         lane.end("flood")
 
     assert positions == list(range(1, 1_001))
+
+
+def test_what_comes_later_does_not_overtake_what_a_device_has_left_on_disk() -> None:
+    lane = Lane(max_in_flight=1)
+    lane.put(["flood"] * (DEVICE_DEPTH + 2))
+    positions = []
+    for _ in range(DEVICE_DEPTH + 4):
+        lane.take()
+        positions += [each.position for each in lane.in_flight]
+        lane.end("flood")
+        if len(positions) == 5:
+            lane.put(["flood"] * 2)
+
+    assert positions == list(range(1, DEVICE_DEPTH + 5))
+
+
+def test_nothing_is_taken_before_what_a_device_has_left_on_disk_is_read() -> None:
+    lane = Lane(max_in_flight=1)
+    lane.put(["flood"] * (DEVICE_DEPTH + 1) + ["other"])
+    for _ in range(DEVICE_DEPTH):
+        lane.take()
+        lane.end("flood")
+
+    assert lane.window.take(lane.now) is None
+    assert lane.window.wanted_read(2) == ReadDevice("flood", DEVICE_DEPTH, DEVICE_DEPTH + 2)
+    assert lane.take() == ["flood"]
 
 
 def test_a_device_that_waits_for_a_resend_holds_nobody_up() -> None:

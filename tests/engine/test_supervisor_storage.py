@@ -60,3 +60,32 @@ async def test_a_connection_deactivated_while_the_store_cannot_write_is_shown_so
 
     assert await stage.status(connection) is Status.DEACTIVATED
     assert server.connected == 1
+
+
+async def test_a_connection_deactivated_before_its_state_could_be_saved_is_shown_so_later(
+    stage: Stage, server: ScriptedServer, supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await stage.connect(server.url)
+    await stage.put(connection, "A1")
+    save = stage.states.save
+    tries: list[Any] = []
+
+    async def fail_three_times(*arguments: Any) -> None:
+        tries.append(arguments)
+        if len(tries) <= 3:
+            raise DISK_FULL
+        await save(*arguments)
+
+    monkeypatch.setattr(stage.states, "save", fail_three_times)
+    supervised.start()
+    await until(lambda: len(tries) == 1 and stage.clock.next_due() is not None)
+    await supervised.update(connection, server.url, active=False)
+    await until(lambda: not supervised.supervisor._seats)
+    while supervised.supervisor._tasks:
+        await until(lambda: stage.clock.next_due() is not None or not supervised.supervisor._tasks)
+        stage.clock.advance(1 * S)
+    await stage.settle()
+
+    assert await stage.status(connection) is Status.DEACTIVATED
+    assert await stage.outcomes() == {"A1": "QUEUED"}
+    assert server.names == []

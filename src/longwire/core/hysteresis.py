@@ -32,7 +32,8 @@ def tell(told: Told, report: Report, now: datetime) -> tuple[Told, Report | None
     if report.status is Status.OPENED:
         if told.is_open:  # the closing was kept back, so the opening is no news
             return replace(told, pending=None), None
-        return replace(told, is_open=True), report
+        # A refusal of credentials may be kept back while the closing is told already; that is over too.
+        return replace(told, is_open=True, pending=None), report
     if told.pair_began is not None and now < told.pair_began + QUIET_FOR:
         return replace(told, pending=report, unheard=told.unheard + 1), None
     return Told(now, is_open=False), _with_count(report, told.unheard)
