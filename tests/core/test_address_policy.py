@@ -171,8 +171,10 @@ def test_the_setting_that_a_reason_gives_works_and_keeps_what_was_allowed(
 def test_without_a_list_only_addresses_python_calls_global_are_dialled(
     address: IPv4Address | IPv6Address,
 ) -> None:
+    # 6to4 is judged by the IPv4 address it carries; Python's versions differ on whether such an address is global.
+    judged = address.sixtofour if isinstance(address, IPv6Address) and address.sixtofour else address
     if parse_allow_list("").judge(address, 80) is None:
-        assert address.is_global
+        assert judged.is_global
         assert not address.is_multicast
 
 
