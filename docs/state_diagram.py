@@ -36,7 +36,7 @@ def _arrows() -> list[str]:
 def _from_any() -> list[str]:
     lines = ["| In | when | it becomes |\n", "|---|---|---|\n"]
     for event in _FROM_ANY:
-        targets = {TABLE[status, event] for status in Status if (status, event) in TABLE}
+        targets = dict.fromkeys(TABLE[status, event] for status in Status if (status, event) in TABLE)
         states = [status.value for status in Status if (status, event) in TABLE]
         where = "any state" if len(states) == len(Status) else ", ".join(states)
         lines += [f"| {where} | {event.value} | {target.value} |\n" for target in targets]

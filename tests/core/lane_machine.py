@@ -42,7 +42,7 @@ S = timedelta(seconds=1)
 WHICH = st.integers(0, 99)
 JITTER = st.sampled_from([-1.0, 0.0, 0.5, 1.0])
 WAITS_S = st.sampled_from([0.5, 1, 2, 5, 60, 400, 3600, 7000, 90_000])
-RUNNING = tuple(set(Status) - {Status.DEACTIVATED, Status.UNREACHABLE})
+RUNNING = frozenset(Status) - {Status.DEACTIVATED, Status.UNREACHABLE}
 # What `storage/recovery.py` takes for a connection that may have had messages in flight.
 SENDING = (Status.OPENED, Status.CLOSING, Status.AUTHENTICATION_FAILED)
 STOPPED = TransportFailure(Cause.STOPPED, "")

@@ -139,6 +139,18 @@ def test_a_try_that_came_early_is_not_repeated_at_its_planned_time() -> None:
     assert life.offset == 600 * S
 
 
+def test_a_try_that_came_early_is_not_made_again_when_a_restart_cuts_the_next_wait_short() -> None:
+    life = closed(blame_period=0 * S)
+    life.state, _ = step(opened().state, Happened(Event.UNANSWERED, T0), life.policy)
+    life.state, _ = step(life.state, Happened(Event.DRAINED, T0, jitter=-1.0), life.policy)
+    life.wait_for_the_try()
+    life.happen(*FAILED_TRY)
+
+    life.happen(Event.HOST_LOST, Event.RESUME, Event.UNANSWERED)
+
+    assert life.offset == 600 * S
+
+
 def test_a_destination_that_accepts_and_then_hangs_stays_in_its_schedule() -> None:
     assert seconds_of_tries(closed(), 7, HANGING_TRY) == [1, 3, 7, 15, 30, 300, 600]
 

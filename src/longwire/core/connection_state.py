@@ -106,9 +106,10 @@ Command = Probe | Report
 
 IDLE_AFTER = timedelta(hours=1)
 
-WAITING = frozenset({Status.CLOSED, Status.AUTHENTICATION_FAILED})
+_WAITING = (Status.CLOSED, Status.AUTHENTICATION_FAILED)
+WAITING = frozenset(_WAITING)
 _TRYING = (Status.OPENING, Status.AUTHENTICATING)
-_RUNNING = (*_TRYING, Status.OPENED, Status.CLOSING, Status.CLOSED, Status.AUTHENTICATION_FAILED)
+_RUNNING = (*_TRYING, Status.OPENED, Status.CLOSING, *_WAITING)
 
 
 def _table() -> dict[tuple[Status, Event], Status]:
@@ -118,7 +119,7 @@ def _table() -> dict[tuple[Status, Event], Status]:
         table[status, Event.DEACTIVATE] = Status.DEACTIVATED
     for status in (*_TRYING, Status.OPENED, Status.CLOSING, Status.UNREACHABLE, Status.DEACTIVATED):
         table[status, Event.RESUME] = Status.OPENING
-    for status in WAITING:
+    for status in _WAITING:
         table[status, Event.RETRY_DUE] = Status.OPENING
     for status in _TRYING:
         table[status, Event.REACHED] = Status.OPENED
@@ -198,17 +199,20 @@ def _outage_after(state: State, target: Status, happened: Happened, policy: Poli
 
 
 def _next_try(outage: Outage, happened: Happened, policy: Policy) -> Outage:
-    after = happened.at - outage.down_since
-    if happened.at >= schedule.due_at(outage.down_since, outage.planned, -1):
-        # Jitter may have made the planned try early; it is not made again. One that was not waited for still comes.
-        after = max(after, outage.planned)
-    planned = schedule.next_offset(policy.strategy, policy.blame_period, after)
+    planned = _planned_after(outage, happened.at, policy)
     if planned is None:
         return replace(outage, retry_at=None)
     retry_at = schedule.due_at(outage.down_since, planned, happened.jitter)
     if retry_at <= happened.at:  # so little is left of the wait that jitter would take all of it
         retry_at = outage.down_since + planned
     return replace(outage, planned=planned, retry_at=retry_at)
+
+
+def _planned_after(outage: Outage, at: datetime, policy: Policy) -> timedelta | None:
+    """Return the try that follows: jitter may have made the planned one early, and no try is made twice."""
+    if at < schedule.due_at(outage.down_since, outage.planned, -1):
+        return outage.planned  # it was not waited for, so it still comes
+    return schedule.next_offset(policy.strategy, policy.blame_period, max(at - outage.down_since, outage.planned))
 
 
 def _commands(before: State, after: State) -> tuple[Command, ...]:
