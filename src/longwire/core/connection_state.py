@@ -212,7 +212,9 @@ def _planned_after(outage: Outage, at: datetime, policy: Policy) -> timedelta | 
     """Return the try that follows: jitter may have made the planned one early, and no try is made twice."""
     if at < schedule.due_at(outage.down_since, outage.planned, -1):
         return outage.planned  # it was not waited for, so it still comes
-    return schedule.next_offset(policy.strategy, policy.blame_period, max(at - outage.down_since, outage.planned))
+    return schedule.next_offset(
+        policy.strategy, policy.blame_period, max(at - outage.down_since, outage.planned)
+    )
 
 
 def _commands(before: State, after: State) -> tuple[Command, ...]:
