@@ -7,10 +7,11 @@ import resource
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 import uvicorn
@@ -20,7 +21,7 @@ from longwire.clock import Clock, SystemClock
 from longwire.core.address_policy import AddressPolicy, parse_allow_list
 from longwire.core.errors import Misconfigured, StorageUnavailable
 from longwire.core.http import Endpoint
-from longwire.engine.housekeeping import keep_house
+from longwire.engine.housekeeping import keep_house, write_events
 from longwire.engine.lane import Tools
 from longwire.engine.supervisor import Supervisor
 from longwire.net.client import Client
@@ -34,6 +35,7 @@ from longwire.storage.activity import Activity
 from longwire.storage.configurations import Configurations
 from longwire.storage.data_folder import open_data_folder
 from longwire.storage.database import Database
+from longwire.storage.events import Events
 from longwire.storage.flows import Flows
 from longwire.storage.lane_states import LaneStates
 from longwire.storage.network_servers import NetworkServers
@@ -45,6 +47,7 @@ from longwire.storage.secrets import Sealer, load_secret_key
 from longwire.web.api import planned_routes
 from longwire.web.api_connections import ConnectionsApi
 from longwire.web.api_deliveries import DeliveriesApi
+from longwire.web.api_events import EventsApi
 from longwire.web.api_routing import FlowsApi, NetworkServersApi
 from longwire.web.ingest import Ingest
 from longwire.web.protocol import BoundedHttpProtocol
@@ -65,6 +68,7 @@ class Store:
     flows: Flows
     network_servers: NetworkServers
     activity: Activity
+    events: Events
     states: LaneStates
     new_owner_key: str | None
 
@@ -117,6 +121,7 @@ async def open_store(settings: Settings, clock: Clock) -> AsyncIterator[Store]:
                 log.warning(log.STORAGE_UNCLEAN_END_FOUND, possibly_sent=marked)
             await store.states.deactivate_idle(clock.now())
             yield store
+            await store.events.flush()
             await end_run(database)
         finally:
             await database.close()
@@ -134,10 +139,12 @@ async def _open_parts(settings: Settings, database: Database, clock: Clock) -> S
         flows=Flows(database),
         network_servers=NetworkServers(database, sealer, clock.now),
         activity=Activity(database),
+        events=Events(database, clock.now),
         states=LaneStates(database),
         new_owner_key=await accounts.load(settings.owner_key, settings.data),
     )
     await store.queue.open()
+    await store.events.open()
     await store.flows.load()
     await store.configurations.load_validities()
     await store.network_servers.load()
@@ -170,15 +177,13 @@ async def serve(settings: Settings, beside: Callable[[Running], Awaitable[None]]
 
 
 async def _run(running: Running, beside: Callable[[Running], Awaitable[None]] | None) -> None:
-    store, clock = running.store, SystemClock()
-    tools = Tools(store.queue, store.states, running.network.client, clock, lambda: random.uniform(-1, 1))  # noqa: S311
-    supervisor = Supervisor(store.configurations, tools, running.settings.base_url)
+    store = running.store
+    supervisor = Supervisor(store.configurations, _tools(running), running.settings.base_url)
     store.configurations.announce = supervisor.notice
     server = _Server(_uvicorn_config(_make_front(running)))
     async with asyncio.TaskGroup() as group:
         lanes = group.create_task(supervisor.run(), name="supervisor")
-        retention = _retention(running.settings)
-        company = [group.create_task(keep_house(store.database, retention, clock), name="housekeeping")]
+        company = [group.create_task(work) for work in _company(running)]
         if beside is not None:
             company.append(group.create_task(_as_task(beside(running)), name="beside"))
         log.info(log.SERVER_STARTED, address=running.address, version=__version__)
@@ -189,6 +194,25 @@ async def _run(running: Running, beside: Callable[[Running], Awaitable[None]] | 
         supervisor.stop()
         await lanes
     log.info(log.SERVER_STOPPED)
+
+
+def _tools(running: Running) -> Tools:
+    store = running.store
+    return Tools(
+        queue=store.queue,
+        states=store.states,
+        client=running.network.client,
+        clock=SystemClock(),
+        jitter=lambda: random.uniform(-1, 1),  # noqa: S311
+        tell=store.events.tell,
+    )
+
+
+def _company(running: Running) -> Iterator[Coroutine[Any, Any, None]]:
+    """Return what runs beside the lanes."""
+    store, clock = running.store, SystemClock()
+    yield keep_house(store.database, store.events, _retention(running.settings), clock)
+    yield write_events(store.events, clock)
 
 
 async def _as_task(work: Awaitable[None]) -> None:
@@ -225,6 +249,7 @@ def _make_front(running: Running) -> Front:
         FlowsApi(store.flows),
         NetworkServersApi(store.network_servers, base_url),
         DeliveriesApi(store.activity, store.configurations, store.queue.webhook_id),
+        EventsApi(store.events),
     )
     api = make_api([*(route for part in parts for route in part.routes()), *planned_routes()])
     ingest = Ingest(store.network_servers, store.flows, store.configurations.validities, store.queue)

@@ -239,7 +239,6 @@ LATER_ROUTES = [
     ("POST", "/connections/preview"),
     ("PUT", "/flows/1"),
     ("PATCH", "/flows/1"),
-    ("GET", "/events"),
     ("GET", "/drivers"),
     ("POST", "/drivers"),
     ("GET", "/drivers/a:b:1"),

@@ -15,6 +15,7 @@ from longwire.clock import SimulatedClock
 from longwire.core.address_policy import parse_allow_list
 from longwire.core.configuration import parse_connection
 from longwire.core.connection_state import Event, State, Status
+from longwire.core.event import Occurrence
 from longwire.core.message import DevEui, Message, fingerprint
 from longwire.core.request import Target
 from longwire.engine.lane import Desired, Lane, Tools
@@ -58,7 +59,8 @@ class Stage:
         self.states = LaneStates(self.database)
         self._resolver = Resolver()
         self.client = Client(self._resolver, parse_allow_list("loopback"), tls=CONTEXT)
-        self.tools = Tools(self.queue, self.states, self.client, clock, lambda: 0.0)
+        self.events: list[Occurrence] = []
+        self.tools = Tools(self.queue, self.states, self.client, clock, lambda: 0.0, tell=self.events.append)
         self.lanes: dict[int, Lane] = {}
         self.hanging: Callable[[], int] = lambda: 0
         self.is_quiet: Callable[[], bool] = lambda: True

@@ -26,6 +26,7 @@ from longwire.core.connection_state import (
 )
 from longwire.core.delivery import Outcome, Settlement, Waiting
 from longwire.core.errors import StorageUnavailable
+from longwire.core.event import Occurrence, of_report
 from longwire.core.http import Cause
 from longwire.core.hysteresis import Told, tell, tell_due
 from longwire.core.rate import FIRST_STEP, climb, make_pace, ramped
@@ -42,13 +43,14 @@ STORAGE_PAUSE = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What every lane works with; `jitter` gives -1 to 1."""
+    """What every lane works with; `jitter` gives -1 to 1; `tell` takes what the operator shall know, at once."""
 
     queue: Queue
     states: LaneStates
     client: Client
     clock: Clock
     jitter: Callable[[], float]
+    tell: Callable[[Occurrence], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +210,16 @@ class Lane:
                     self._tell(report)
 
     def _tell(self, report: Report | None) -> None:
-        if report is not None:
-            log.info(
-                log.LANE_STATE_CHANGED,
-                connection=self._desired.connection_id,
-                state=report.status.value,
-                reason=report.reason,
-            )
+        if report is None:
+            return
+        connection_id = self._desired.connection_id
+        log.info(
+            log.LANE_STATE_CHANGED,
+            connection=connection_id,
+            state=report.status.value,
+            reason=report.reason,
+        )
+        self._tools.tell(of_report(connection_id, report, self._state, self._tools.clock.now()))
 
     async def _try_to_reach(self) -> None:
         configuration = self._desired.target.configuration

@@ -182,3 +182,17 @@ seen = Table(
     sqlite_with_rowid=False,
     comment="messages of the last hours, in buckets, to recognise repeats",
 )
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False, comment="of the first occurrence"),
+    Column("level", String, nullable=False),
+    Column("code", String, nullable=False),
+    Column("connection_id", Id, comment="none: Longwire itself"),
+    Column("message", Text, nullable=False),
+    Column("data", Text, nullable=False, comment="JSON"),
+    Index("event_by_time", "at"),
+    Index("event_by_connection", "connection_id", "at"),
+)

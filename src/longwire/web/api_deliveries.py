@@ -55,7 +55,7 @@ class DeliveriesApi:
         page = parse_page(request.query_params)
         total, records = await self.activity.list(connection_id, page)
         shapes = [delivery_shape(each.row, self.webhook_id(each.row.id)) for each in records]
-        return Response(shapes, headers=page_headers(request.url.path, page, total))
+        return Response(shapes, headers=page_headers(request.url.path, page, total, request.query_params))
 
     async def _whole(self, record: DeliveryRecord) -> dict[str, Any]:
         row = record.row

@@ -29,7 +29,7 @@ class FlowsApi:
         async def list_flows(request: Request[Any, Any, Any]) -> Response[Any]:
             page = parse_page(request.query_params)
             shapes = [flow_shape(flow_id, document) for flow_id, document in await self.flows.list()]
-            headers = page_headers(request.url.path, page, len(shapes))
+            headers = page_headers(request.url.path, page, len(shapes), request.query_params)
             return Response(page_of(shapes[::-1], page), headers=headers)
 
         @post("/flows")
@@ -65,7 +65,8 @@ class NetworkServersApi:
             page = parse_page(request.query_params)
             known = list(self.network_servers.known.values())[::-1]
             shapes = [network_server_shape(each, self.base_url) for each in page_of(known, page)]
-            return Response(shapes, headers=page_headers(request.url.path, page, len(known)))
+            headers = page_headers(request.url.path, page, len(known), request.query_params)
+            return Response(shapes, headers=headers)
 
         @post("/networkServers")
         async def create_network_server(request: Request[Any, Any, Any]) -> Response[Any]:

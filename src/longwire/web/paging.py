@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
+from urllib.parse import urlencode
 
 from longwire.core.errors import InvalidInput
 from longwire.storage.activity import Page
@@ -27,8 +28,9 @@ def _number(query: Mapping[str, str], name: str, default: int, high: int) -> int
     return int(text)
 
 
-def page_headers(path: str, page: Page, total: int) -> dict[str, str]:
-    """Return the headers of one page of a list at `path`."""
+def page_headers(path: str, page: Page, total: int, query: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of one page of a list at `path`; its links keep the rest of the query."""
+    filters = urlencode({name: value for name, value in query.items() if name not in {"page", "perPage"}})
     last = max(1, -(-total // page.size))
     neighbours = {"prev": page.number - 1 or None, "next": page.number + 1 if page.number < last else None}
     links = {"first": 1, "last": last, **neighbours}
@@ -40,7 +42,7 @@ def page_headers(path: str, page: Page, total: int) -> dict[str, str]:
         "X-Next-Page": str(neighbours["next"] or ""),
         "X-Prev-Page": str(neighbours["prev"] or ""),
         "Link": ", ".join(
-            f'<{path}?page={number}&perPage={page.size}>; rel="{rel}"'
+            f'<{path}?{filters}{"&" if filters else ""}page={number}&perPage={page.size}>; rel="{rel}"'
             for rel, number in links.items()
             if number
         ),

@@ -1,0 +1,87 @@
+"""`/events`: what the operator is told (specification, sections 2 and 13)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+from sqlalchemy.engine import Row
+
+from longwire.core.errors import InvalidInput
+from longwire.storage.events import EventFilter, Events
+from longwire.web.paging import page_headers, parse_page
+from longwire.web.shapes import iso_micros
+
+_LONGEST_TEXT = 200
+_LONGEST_ID = 18
+
+
+@dataclass(frozen=True, slots=True)
+class EventsApi:
+    """What the route of events works with."""
+
+    events: Events
+
+    def routes(self) -> list[HTTPRouteHandler]:
+        """Return the route handlers."""
+
+        @get("/events")
+        async def list_events(request: Request[Any, Any, Any]) -> Response[Any]:
+            query = request.query_params
+            page, wanted = parse_page(query), parse_filter(query)
+            total, rows = await self.events.list(wanted, page)
+            headers = page_headers(request.url.path, page, total, query)
+            return Response([_shape(row) for row in rows], headers=headers)
+
+        return [list_events]
+
+
+def parse_filter(query: Mapping[str, str]) -> EventFilter:
+    """Return which events are asked for; raises InvalidInput naming the parameter."""
+    return EventFilter(
+        connection_id=_connection_id(query.get("q_connectionId")),
+        begin=parse_time(query, "startTime"),
+        end=parse_time(query, "endTime"),
+        text=_text(query.get("q")),
+    )
+
+
+def parse_time(query: Mapping[str, str], name: str) -> datetime | None:
+    """Return a time in ISO 8601, in UTC where it names no zone; None when it is not asked for."""
+    text = query.get(name)
+    if text is None:
+        return None
+    try:
+        # In a query a `+` that was not encoded has become a space.
+        moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        problem = f"expected a time in ISO 8601 like 2026-03-14T10:00:00Z, got {text[:40]!r}"
+        raise InvalidInput(name, problem) from error
+
+
+def _connection_id(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ID):
+        raise InvalidInput("q_connectionId", f"expected the id of a connection, digits, got {text[:40]!r}")
+    return int(text)
+
+
+def _text(text: str | None) -> str | None:
+    if text is not None and len(text) > _LONGEST_TEXT:
+        raise InvalidInput("q", f"expected at most {_LONGEST_TEXT} characters, got {len(text)}")
+    return text or None
+
+
+def _shape(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "eventTime": iso_micros(row.at),
+        "level": row.level,
+        "code": row.code,
+        "message": row.message,
+        "data": msgspec.Raw(row.data.encode()),
+    }
