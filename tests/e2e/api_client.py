@@ -77,6 +77,11 @@ class Api:
         """Send a document as JSON; None means no body."""
         return self.send(method, path, None if document is None else json.dumps(document).encode())
 
+    def patch(self, path: str, patch: Any) -> Answer:
+        """Send a JSON Merge Patch."""
+        headers = {"Content-Type": "application/merge-patch+json"}
+        return self.send("PATCH", path, json.dumps(patch).encode(), headers)
+
     def get(self, path: str) -> Any:
         answer = self.call("GET", path)
         assert answer.status == 200, f"GET {path}: {answer}"

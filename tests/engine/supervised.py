@@ -8,6 +8,7 @@ from tests.engine.stage import Stage, document
 
 from longwire.core.configuration import Connection
 from longwire.engine.supervisor import Supervisor
+from longwire.storage.edit import replaced_by
 
 
 class Supervised:
@@ -32,7 +33,8 @@ class Supervised:
         async def check(_: Connection) -> None:
             pass
 
-        await self.stage.configurations.replace(connection_id, document(url, **configuration), check, None)
+        edit = replaced_by(document(url, **configuration))
+        await self.stage.configurations.replace(connection_id, edit, check)
 
     def _show_lanes(self) -> bool:
         """Show the stage the lanes that run; return whether nobody is about to start or end one."""

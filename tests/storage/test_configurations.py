@@ -19,6 +19,7 @@ from longwire.core.network_server import NetworkServer
 from longwire.storage.accounts import Accounts
 from longwire.storage.configurations import MAX_CONNECTIONS, Configurations
 from longwire.storage.database import Database
+from longwire.storage.edit import replaced_by
 from longwire.storage.flows import Flows
 from longwire.storage.lane_states import LaneStates
 from longwire.storage.network_servers import NetworkServers
@@ -65,7 +66,7 @@ async def test_a_masked_secret_survives_a_change_and_both_revisions_stay(
     masked = mask(to_document(SECRET))
     assert masked["configuration"]["headers"]["Authorization"] == MASK
 
-    await configurations.replace(connection_id, {**masked, "name": "new"}, accept)
+    await configurations.replace(connection_id, replaced_by({**masked, "name": "new"}), accept)
 
     stored = await configurations.load(connection_id)
     assert (stored.connection, stored.revision) == (replace(SECRET, name="new"), 2)
@@ -81,9 +82,9 @@ async def test_a_change_that_is_refused_changes_nothing(configurations: Configur
         raise InvalidInput("configuration.destinationURL", "blocked")
 
     with pytest.raises(InvalidInput, match="blocked"):
-        await configurations.replace(connection_id, to_document(connection()), refuse)
+        await configurations.replace(connection_id, replaced_by(to_document(connection())), refuse)
     with pytest.raises(InvalidInput, match="connectorId"):
-        await configurations.replace(connection_id, {}, accept)
+        await configurations.replace(connection_id, replaced_by({}), accept)
     assert (await configurations.load(connection_id)).revision == 1
 
 
@@ -238,7 +239,8 @@ async def test_a_network_server_is_read_back_and_kept_while_devices_use_it(datab
     with pytest.raises(Conflict, match="1 devices use this network server"):
         await again.delete(created.id, force=False)
     await again.delete(created.id, force=True)
-    assert await count(database, device) == 0
+    query = sa.select(device.c.network_server_id)
+    assert await database.read(lambda sql: sql.scalars(query).all()) == [None]
     with pytest.raises(NotFound):
         again.get(created.id)
 

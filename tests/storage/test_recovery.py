@@ -13,6 +13,7 @@ from longwire.core.window import ReadPage
 from longwire.storage.activity import Activity
 from longwire.storage.configurations import Configurations
 from longwire.storage.database import Database
+from longwire.storage.edit import replaced_by
 from longwire.storage.lane_states import LaneStates
 from longwire.storage.queue_sql import Queue
 from longwire.storage.recovery import begin_run, end_run
@@ -110,7 +111,7 @@ async def test_the_widest_window_of_the_last_two_revisions_counts(
 ) -> None:
     configurations = Configurations(database, Sealer("secret"), lambda: T0)
     for size in sizes:
-        await configurations.replace(1, to_document(connection(max_in_flight=size)), _accept)
+        await configurations.replace(1, replaced_by(to_document(connection(max_in_flight=size))), _accept)
 
     assert await crash(database, "ABCD", await put(queue, "ABCD")) == marked
 

@@ -30,6 +30,9 @@ _CONFIGURATION = Known(
             "strictMode",
             "description",
             "createDevices",
+            "sendMetadata",
+            "sendRawDecodedFormat",
+            "downlinkEnabled",
             "maxInFlight",
             "requestTimeout",
             "blamePeriod",
@@ -44,9 +47,6 @@ _CONFIGURATION = Known(
     ),
     planned=frozenset(
         {
-            "sendMetadata",
-            "sendRawDecodedFormat",
-            "downlinkEnabled",
             "downlinkAsId",
             "downlinkAsKey",
             "downlinkPort",
@@ -124,6 +124,9 @@ class Configuration:
     strict_mode: bool = False
     description: str | None = None
     create_devices: bool = True
+    send_metadata: bool = False
+    send_raw_decoded_format: bool = False
+    downlink_enabled: bool = True
     max_in_flight: int = 16
     request_timeout: timedelta = 10 * _SECOND
     blame_period: timedelta = 30 * _SECOND
@@ -189,6 +192,9 @@ def _parse_configuration(fields: Fields, stored: Connection | None) -> Configura
         strict_mode=fields.boolean("strictMode", default=False),
         description=fields.text("description"),
         create_devices=fields.boolean("createDevices", default=True),
+        send_metadata=fields.boolean("sendMetadata", default=False),
+        send_raw_decoded_format=fields.boolean("sendRawDecodedFormat", default=False),
+        downlink_enabled=fields.boolean("downlinkEnabled", default=True),
         max_in_flight=fields.integer("maxInFlight", 16, 1, 256),
         request_timeout=fields.duration("requestTimeout", 10 * _SECOND, _SECOND, 60 * _SECOND),
         blame_period=fields.integer("blamePeriod", 30, 0, 86400) * _SECOND,
@@ -277,6 +283,9 @@ def to_document(connection: Connection) -> dict[str, Any]:
             "strictMode": configuration.strict_mode,
             "description": configuration.description,
             "createDevices": configuration.create_devices,
+            "sendMetadata": configuration.send_metadata,
+            "sendRawDecodedFormat": configuration.send_raw_decoded_format,
+            "downlinkEnabled": configuration.downlink_enabled,
             "maxInFlight": configuration.max_in_flight,
             "requestTimeout": f"{configuration.request_timeout // _SECOND}s",
             "blamePeriod": configuration.blame_period // _SECOND,

@@ -102,6 +102,17 @@ def join_root(root: str, members: Mapping[str, msgspec.Raw]) -> bytes:
     return b"{" + quote(root) + b":{" + inner + b"}}"
 
 
+def read_root_name(body: bytes) -> str:
+    """Return the root's name of a text that `read_roots` has let through."""
+    (root,) = _ROOTS.decode(body)
+    return root
+
+
+def root_content(body: bytes) -> bytes:
+    """Return the object below the root, its bytes as they are; the body is as read_roots keeps it."""
+    return body[body.index(b"{", body.index(b"{") + 1) : body.rindex(b"}")].rstrip()
+
+
 def append_members(body: bytes, members: bytes) -> bytes:
     """Return the text with `members` (`"a":1,"b":2`) spliced in at the end of its root object.
 

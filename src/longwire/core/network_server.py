@@ -33,8 +33,11 @@ class NetworkServer:
     accept_unsigned_reports: bool = True
 
 
-def parse_network_server(body: Any) -> NetworkServer:
-    """Return the network server of a POST body; raises InvalidDocument."""
+def parse_network_server(body: Any, stored: NetworkServer | None = None) -> NetworkServer:
+    """Return the network server of a POST or PUT body.
+
+    A masked key keeps that of `stored`. Raises InvalidDocument with every member that is wrong.
+    """
     fields = Fields(body)
     fields.check_names(_NETWORK_SERVER)
     kind = fields.required_text("type")
@@ -49,7 +52,7 @@ def parse_network_server(body: Any) -> NetworkServer:
     configuration.check_names(_THINGPARK)
     server = NetworkServer(
         name,
-        _key(configuration),
+        _key(configuration, stored.as_key if stored else None),
         _deviation(configuration),
         configuration.boolean("acceptUnsignedReports", default=True),
     )
@@ -57,8 +60,8 @@ def parse_network_server(body: Any) -> NetworkServer:
     return server
 
 
-def _key(fields: Fields) -> str | None:
-    key = fields.secret("asKey", None)
+def _key(fields: Fields, stored: str | None) -> str | None:
+    key = fields.secret("asKey", stored)
     if key is not None and not _KEY.fullmatch(key):
         fields.wrong("asKey", "expected 32 hexadecimal digits")
     return key

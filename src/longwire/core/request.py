@@ -6,6 +6,7 @@ from datetime import datetime
 from longwire import __version__
 from longwire.core import json_text, pattern
 from longwire.core.configuration import Configuration
+from longwire.core.delivery import Outcome
 from longwire.core.destination import render_target
 from longwire.core.http import HttpRequest
 from longwire.core.message import with_downlink_url
@@ -19,9 +20,10 @@ _REMOVED = {ord(character): None for character in "\r\n\0"}
 
 @dataclass(frozen=True, slots=True)
 class CannotRender:
-    """The message cannot be sent with this configuration: the outcome FAILED and its reason."""
+    """The message cannot be sent with this configuration: why, and the outcome, FAILED or FILTERED."""
 
     reason: str
+    outcome: Outcome = Outcome.FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,9 @@ class Sending:
 def build_request(target: Target, body: bytes, sending: Sending) -> HttpRequest | CannotRender:
     """Return the request for a message's body as the queue keeps it."""
     configuration = target.configuration
+    sent = _sent_body(target, body)
+    if isinstance(sent, CannotRender):
+        return sent
     members = _members(configuration, body)
     rendered = render_target(configuration.destination, members)
     if rendered is None:
@@ -56,7 +61,6 @@ def build_request(target: Target, body: bytes, sending: Sending) -> HttpRequest 
         if len(text) > MAX_RENDERED_BYTES:
             return CannotRender(f"headers.{name}: longer than {MAX_RENDERED_BYTES} bytes once rendered")
         configured.append((name, text))
-    sent = with_downlink_url(body, target.downlink_url)
     return HttpRequest(
         endpoint=configuration.destination.endpoint,
         method="POST",
@@ -66,6 +70,21 @@ def build_request(target: Target, body: bytes, sending: Sending) -> HttpRequest 
         + tuple(configured),
         body=sent,
     )
+
+
+def _sent_body(target: Target, body: bytes) -> bytes | CannotRender:
+    """Return the body in the form the connection asks for; `sendMetadata` wins over `sendRawDecodedFormat`."""
+    configuration = target.configuration
+    whole = with_downlink_url(body, target.downlink_url) if configuration.downlink_enabled else body
+    if configuration.send_metadata:
+        root = json_text.read_root_name(body)
+        if root != "DevEUI_uplink":
+            return CannotRender(f"sendMetadata: only DevEUI_uplink is sent, not {root}", Outcome.FILTERED)
+        return json_text.root_content(whole)
+    if configuration.send_raw_decoded_format:
+        payload = bytes(json_text.read_kept_members(body).get("payload", b"null"))
+        return whole if payload == b"null" else payload
+    return whole
 
 
 def _own_headers(sending: Sending, configured: list[tuple[str, bytes]]) -> tuple[tuple[str, bytes], ...]:

@@ -9,6 +9,7 @@ from longwire.core.flow import parse_flow
 from longwire.core.network_server import NetworkServer
 from longwire.demo.fleet import Fleet
 from longwire.storage.configurations import Configurations
+from longwire.storage.edit import replaced_by
 from longwire.storage.flows import Flows
 from longwire.storage.network_servers import NetworkServers, StoredNetworkServer
 
@@ -44,7 +45,7 @@ class Stage:
         for listed in await self.configurations.list():
             if listed.document.get("name") == CONNECTION:
                 if listed.document["configuration"]["destinationURL"] != url:
-                    await self.configurations.replace(listed.id, document, _accept)
+                    await self.configurations.replace(listed.id, replaced_by(document), _accept)
                 return listed.id
         return await self.configurations.create(parse_connection(document))
 

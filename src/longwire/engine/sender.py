@@ -70,7 +70,7 @@ class Sender:
             sending = Sending(self._webhook_id(waiting.delivery_id), number, now)
             request = build_request(self._target, body, sending)
             if isinstance(request, CannotRender):
-                return self._failed(waiting, request.reason)
+                return self._unsent(waiting, request.outcome, request.reason)
             is_repeat = bool(attempts)
             result = await self._send(request, fresh=is_repeat)
             attempts.append(

@@ -14,9 +14,10 @@ from sqlalchemy.engine import Connection as Sql
 from sqlalchemy.engine import Row
 
 from longwire.core.configuration import Connection, Run, map_secrets, mask, parse_connection, to_document
-from longwire.core.errors import Conflict, NotFound, Stale
+from longwire.core.errors import Conflict, NotFound
 from longwire.storage import queue_sql
 from longwire.storage.database import Database
+from longwire.storage.edit import Edit, check_revision
 from longwire.storage.flows import detach_connection
 from longwire.storage.micros import from_micros, to_micros
 from longwire.storage.schema import connection as table
@@ -81,19 +82,19 @@ class Configurations:
     async def replace(
         self,
         connection_id: int,
-        body: Any,
+        edit: Edit,
         check: Callable[[Connection], Awaitable[None]],
         expected: Collection[int] | None = None,
     ) -> None:
-        """Parse a body against what is stored, and save it as the next revision; masked secrets keep their value.
+        """Save what `edit` makes of the stored document as the next revision; masked secrets keep their value.
 
         `check` may still refuse it by raising. Raises NotFound, Stale when the revision is none of those expected,
         and what parse_connection raises.
         """
         async with self._editing:
             stored = await self.load(connection_id)
-            _check_revision(stored.revision, expected)
-            connection = parse_connection(body, stored.connection)
+            check_revision(stored.revision, expected)
+            connection = parse_connection(edit(mask(to_document(stored.connection))), stored.connection)
             await check(connection)
             await self._database.write(lambda sql: self._update(sql, stored, connection))
             self._remember(connection_id, connection)
@@ -107,7 +108,7 @@ class Configurations:
         Raises NotFound; Stale as `replace`; or Conflict when the backlog is to be kept and there is one.
         """
         async with self._editing:
-            _check_revision((await self.load(connection_id)).revision, expected)
+            check_revision((await self.load(connection_id)).revision, expected)
             await self._database.write(lambda sql: _delete(sql, connection_id, keep_backlog=keep_backlog))
             self.validities.pop(connection_id, None)
         self.announce(connection_id)
@@ -232,11 +233,6 @@ class Configurations:
 
 
 _STATE_COLUMNS = ("status", "since", "reason", "startup_time", "retry_at")
-
-
-def _check_revision(revision: int, expected: Collection[int] | None) -> None:
-    if expected is not None and revision not in expected:
-        raise Stale("the connection was changed meanwhile; GET it again, then repeat the change")
 
 
 def _newest(connection_id: int) -> sa.Select[Any]:

@@ -1,18 +1,31 @@
 """Flows as stored, and the routes they make together."""
 
+import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
+from sqlalchemy.engine import Row
 
 from longwire.core.errors import Conflict, InvalidInput, NotFound
 from longwire.core.flow import Flow, Routes, make_routes, parse_flow, to_document
 from longwire.storage.database import Database
+from longwire.storage.edit import Edit, check_revision
 from longwire.storage.schema import connection
 from longwire.storage.schema import flow as table
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFlow:
+    """A flow's document, and how often it was saved."""
+
+    id: int
+    revision: int
+    document: Mapping[str, Any]
 
 
 class Flows:
@@ -21,11 +34,12 @@ class Flows:
     def __init__(self, database: Database) -> None:
         """Route nothing until `load`."""
         self._database = database
+        self._editing = asyncio.Lock()
         self.routes = Routes({}, ())
 
     async def load(self) -> None:
         """Make the routes anew: at the start, and after every change of a flow."""
-        self.routes = make_routes(parse_flow(document) for _, document in await self.list())
+        self.routes = make_routes(parse_flow(each.document) for each in await self.list())
 
     async def create(self, flow: Flow) -> int:
         """Return the id of the new flow.
@@ -36,39 +50,71 @@ class Flows:
         await self.load()
         return flow_id
 
-    async def delete(self, flow_id: int) -> None:
-        """Delete a flow; raises NotFound."""
-        await self._database.write(lambda sql: _delete(sql, flow_id))
+    async def replace(self, flow_id: int, edit: Edit, expected: Collection[int] | None = None) -> None:
+        """Save what `edit` makes of the stored document as the next revision.
+
+        Raises NotFound, Stale when the revision is none of those expected, and what `create` and parse_flow raise.
+        """
+        async with self._editing:
+            stored = await self.get(flow_id)
+            check_revision(stored.revision, expected)
+            flow = parse_flow(edit(stored.document))
+            await self._database.write(lambda sql: _update(sql, stored, flow))
         await self.load()
 
-    async def get(self, flow_id: int) -> Mapping[str, Any]:
-        """Return the document of a flow; raises NotFound."""
-        query = sa.select(table.c.document).where(table.c.id == flow_id)
-        text = await self._database.read(lambda sql: sql.scalar(query))
-        if text is None:
-            raise NotFound("there is no such flow")
-        document: Mapping[str, Any] = msgspec.json.decode(text)
-        return document
+    async def delete(self, flow_id: int, expected: Collection[int] | None = None) -> None:
+        """Delete a flow; raises NotFound, and Stale as `replace`."""
+        async with self._editing:
+            check_revision((await self.get(flow_id)).revision, expected)
+            await self._database.write(lambda sql: _delete(sql, flow_id))
+        await self.load()
 
-    async def list(self) -> list[tuple[int, Mapping[str, Any]]]:
-        """Return id and document of every flow, oldest first."""
-        query = sa.select(table.c.id, table.c.document).order_by(table.c.id)
+    async def get(self, flow_id: int) -> StoredFlow:
+        """Return a flow; raises NotFound."""
+        query = sa.select(table).where(table.c.id == flow_id)
+        row = await self._database.read(lambda sql: sql.execute(query).first())
+        if row is None:
+            raise NotFound("there is no such flow")
+        return _stored(row)
+
+    async def list(self) -> list[StoredFlow]:
+        """Return every flow, oldest first."""
+        query = sa.select(table).order_by(table.c.id)
         rows = await self._database.read(lambda sql: sql.execute(query).all())
-        return [(row.id, msgspec.json.decode(row.document)) for row in rows]
+        return [_stored(row) for row in rows]
+
+
+def _stored(row: Row[Any]) -> StoredFlow:
+    return StoredFlow(row.id, row.revision, msgspec.json.decode(row.document))
 
 
 def _insert(sql: Sql, flow: Flow) -> int:
+    _check(sql, flow)
+    values = {"definition": _definition(flow), "document": _encode(to_document(flow)), "revision": 1}
+    key = sql.execute(sa.insert(table).values(values)).inserted_primary_key
+    return int(key[0]) if key else 0
+
+
+def _update(sql: Sql, stored: StoredFlow, flow: Flow) -> None:
+    _check(sql, flow, stored.id)
+    values = {
+        "definition": _definition(flow),
+        "document": _encode(to_document(flow)),
+        "revision": stored.revision + 1,
+    }
+    if sql.execute(sa.update(table).where(table.c.id == stored.id).values(values)).rowcount == 0:
+        raise NotFound("there is no such flow")
+
+
+def _check(sql: Sql, flow: Flow, own_id: int | None = None) -> None:
+    """Refuse a connection that does not exist, and devices that another flow names in the same way."""
     known = set(sql.scalars(sa.select(connection.c.id).where(connection.c.id.in_(flow.connection_ids))))
     for number, connection_id in enumerate(flow.connection_ids):
         if connection_id not in known:
             raise InvalidInput(f"connectors[{number}].connectionId", "there is no such connection")
-    definition = _definition(flow)
-    same = sql.scalar(sa.select(table.c.id).where(table.c.definition == definition))
-    if same is not None:
+    same = sql.scalar(sa.select(table.c.id).where(table.c.definition == _definition(flow)))
+    if same not in {None, own_id}:
         raise Conflict(f"matchers: flow {same} names the same devices", field="matchers")
-    values = {"definition": definition, "document": _encode(to_document(flow))}
-    key = sql.execute(sa.insert(table).values(values)).inserted_primary_key
-    return int(key[0]) if key else 0
 
 
 def _delete(sql: Sql, flow_id: int) -> None:

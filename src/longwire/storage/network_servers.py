@@ -1,7 +1,8 @@
 """Network servers as stored, and in memory for the ingest door."""
 
+import asyncio
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,8 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
 
 from longwire.core.errors import Conflict, NotFound
-from longwire.core.network_server import NetworkServer, map_secrets, parse_network_server, to_document
+from longwire.core.network_server import NetworkServer, map_secrets, mask, parse_network_server, to_document
 from longwire.storage.database import Database
+from longwire.storage.edit import Edit, check_revision
 from longwire.storage.micros import from_micros, to_micros
 from longwire.storage.schema import device
 from longwire.storage.schema import network_server as table
@@ -21,9 +23,10 @@ from longwire.storage.secrets import Sealer
 
 @dataclass(frozen=True, slots=True)
 class StoredNetworkServer:
-    """A network server with its secrets in clear, and when it was created."""
+    """A network server with its secrets in clear, how often it was saved, and when it was created."""
 
     id: str
+    revision: int
     server: NetworkServer
     created_at: datetime
 
@@ -36,6 +39,7 @@ class NetworkServers:
         self._database = database
         self._sealer = sealer
         self._now = now
+        self._editing = asyncio.Lock()
         self.known: Mapping[str, StoredNetworkServer] = {}
 
     async def load(self) -> None:
@@ -46,6 +50,7 @@ class NetworkServers:
         self.known = {
             row.id: StoredNetworkServer(
                 row.id,
+                row.revision,
                 parse_network_server(self._opened(row.id, row.document)),
                 from_micros(row.created_at),
             )
@@ -66,23 +71,53 @@ class NetworkServers:
             raise NotFound("there is no such network server")
         return found
 
-    async def delete(self, network_server_id: str, *, force: bool) -> None:
-        """Delete a network server; raises NotFound, or Conflict while devices use it, unless forced."""
-        await self._database.write(lambda sql: _delete(sql, network_server_id, force=force))
-        await self.load()
+    async def replace(
+        self, network_server_id: str, edit: Edit, expected: Collection[int] | None = None
+    ) -> StoredNetworkServer:
+        """Save what `edit` makes of the stored document, and return it; a masked key keeps its value.
+
+        Raises NotFound, Stale when the revision is none of those expected, and what parse_network_server raises.
+        """
+        async with self._editing:
+            stored = self.get(network_server_id)
+            check_revision(stored.revision, expected)
+            server = parse_network_server(edit(mask(to_document(stored.server))), stored.server)
+            await self._database.write(lambda sql: self._update(sql, stored, server))
+            await self.load()
+            return self.get(network_server_id)
+
+    async def delete(
+        self, network_server_id: str, expected: Collection[int] | None = None, *, force: bool
+    ) -> None:
+        """Delete a network server; its devices stay.
+
+        Raises NotFound, Stale as `replace`, or Conflict while devices use it, unless forced.
+        """
+        async with self._editing:
+            check_revision(self.get(network_server_id).revision, expected)
+            await self._database.write(lambda sql: _delete(sql, network_server_id, force=force))
+            await self.load()
 
     def _insert(self, sql: Sql, network_server_id: str, server: NetworkServer) -> None:
+        values = {
+            "id": network_server_id,
+            "revision": 1,
+            "document": self._sealed(network_server_id, server),
+            "created_at": to_micros(self._now()),
+        }
+        sql.execute(sa.insert(table).values(values))
+
+    def _update(self, sql: Sql, stored: StoredNetworkServer, server: NetworkServer) -> None:
+        values = {"revision": stored.revision + 1, "document": self._sealed(stored.id, server)}
+        if sql.execute(sa.update(table).where(table.c.id == stored.id).values(values)).rowcount == 0:
+            raise NotFound("there is no such network server")
+
+    def _sealed(self, network_server_id: str, server: NetworkServer) -> str:
         sealed = map_secrets(
             to_document(server),
             lambda path, value: self._sealer.seal(value, _place(network_server_id, path)),
         )
-        sql.execute(
-            sa.insert(table).values(
-                id=network_server_id,
-                document=msgspec.json.encode(sealed).decode(),
-                created_at=to_micros(self._now()),
-            )
-        )
+        return msgspec.json.encode(sealed).decode()
 
     def _opened(self, network_server_id: str, document: str) -> dict[str, Any]:
         return map_secrets(
@@ -95,10 +130,12 @@ def _delete(sql: Sql, network_server_id: str, *, force: bool) -> None:
     used_by = device.c.network_server_id == network_server_id
     devices = sql.scalar(sa.select(sa.func.count()).select_from(device).where(used_by)) or 0
     if devices and not force:
-        raise Conflict(f"{devices} devices use this network server; add ?force=true to delete it with them")
+        raise Conflict(
+            f"{devices} devices use this network server; add ?force=true to delete it all the same"
+        )
     if sql.execute(sa.delete(table).where(table.c.id == network_server_id)).rowcount == 0:
         raise NotFound("there is no such network server")
-    sql.execute(sa.delete(device).where(used_by))
+    sql.execute(sa.update(device).where(used_by).values(network_server_id=None))
 
 
 def _place(network_server_id: str, path: str) -> str:

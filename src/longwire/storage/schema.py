@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -41,6 +42,7 @@ network_server = Table(
     "network_server",
     metadata,
     Column("id", String, primary_key=True),
+    Column("revision", Integer, nullable=False, server_default="1"),
     Column("document", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
@@ -49,9 +51,28 @@ device = Table(
     "device",
     metadata,
     Column("dev_eui", String, primary_key=True),
-    Column("network_server_id", String, nullable=False, index=True),
-    Column("created_at", BigInteger, nullable=False),
+    Column("network_server_id", String, index=True),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("revision", Integer, nullable=False, server_default="1", comment="of what was set by hand"),
+    Column("name", Text, comment="set by hand"),
+    Column("tags", Text, comment="set by hand: a JSON array"),
+    Column("learned_name", Text, comment="of the last CustomerData that had one"),
+    Column("learned_tags", Text, comment="of the last CustomerData that had them: a JSON array"),
+    Column("last_seen_at", BigInteger),
+    Column("f_cnt_up", BigInteger),
+    Column("last_rssi", Float),
+    Column("last_snr", Float),
+    Column("hourly", LargeBinary, comment="uplinks of each of the last hours up to that of last_seen_at"),
     sqlite_with_rowid=False,
+)
+
+device_connection = Table(
+    "device_connection",
+    metadata,
+    Column("dev_eui", String, primary_key=True),
+    Column("connection_id", Id, primary_key=True, index=True),
+    sqlite_with_rowid=False,
+    comment="the connections a device has besides those of its flows",
 )
 
 connection = Table(
@@ -102,6 +123,7 @@ flow = Table(
     "flow",
     metadata,
     Column("id", Id, primary_key=True),
+    Column("revision", Integer, nullable=False, server_default="1"),
     Column("definition", String, nullable=False, unique=True, comment="what makes two flows the same"),
     Column("document", Text, nullable=False),
     sqlite_autoincrement=True,
@@ -133,6 +155,7 @@ delivery = Table(
         BigInteger,
         comment="the earlier of the message's Time and its receipt; none: its receipt",
     ),
+    Column("expires_at", BigInteger, comment="when it is too old for the flow that led here; none: never"),
     Column("outcome", String, nullable=False),
     Column("reason", Text, nullable=False),
     Column("attempt_count", Integer, nullable=False),

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import Method
 
 from longwire.core.errors import NotFound, RouteNotAvailableYet
+from longwire.storage.edit import Edit, merged_with, replaced_by
 from longwire.web.body import parse_json_body
 
 BASE = "/iot-flow/v1"
@@ -25,11 +26,8 @@ _PLANNED: dict[str, tuple[Method, ...]] = {
     "/connectors/{_id:str}": ("GET",),
     "/connections/metrics": ("GET",),
     "/connections/preview": ("POST",),
-    "/connections/{_id:str}": ("PATCH",),
     "/connections/{_id:str}/metrics": ("GET",),
     "/connections/{_id:str}/test": ("POST",),
-    "/flows/{_id:str}": ("PUT", "PATCH"),
-    "/networkServers/{_id:str}": ("PUT", "PATCH"),
     "/devices": ("GET", "POST"),
     "/devices/{_id:str}": ("GET", "PUT", "PATCH", "DELETE"),
     "/apiKeys": ("GET", "POST"),
@@ -56,6 +54,19 @@ _PLANNED: dict[str, tuple[Method, ...]] = {
 async def document_of(request: Request[Any, Any, Any]) -> Any:
     """Return the JSON document of a request's body; raises UnsupportedMediaType, InvalidInput or TooLarge."""
     return parse_json_body(request.headers.get("content-type", ""), await request.body())
+
+
+async def edit_of(request: Request[Any, Any, Any]) -> Edit:
+    """Return what the body of a PUT or PATCH does to a stored document; raises as `document_of`."""
+    if request.method == "PUT":
+        return replaced_by(await document_of(request))
+    content_type = request.headers.get("content-type", "")
+    return merged_with(parse_json_body(content_type, await request.body(), "application/merge-patch+json"))
+
+
+def revision_tag(revision: int) -> dict[str, str]:
+    """Return the header that names a resource's revision."""
+    return {"ETag": f'"{revision}"'}
 
 
 def created(

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from litestar import Request, Response, delete, get, post, put
+from litestar import Request, Response, delete, get, post, put, route
 from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.configuration import Connection, parse_connection
@@ -13,8 +13,16 @@ from longwire.core.fields import Fields
 from longwire.core.http import Endpoint
 from longwire.storage.activity import Activity
 from longwire.storage.configurations import Configurations, Listed
+from longwire.storage.edit import Edit, replaced_by
 from longwire.storage.flows import Flows
-from longwire.web.api import created, document_of, expected_revisions, resource_id
+from longwire.web.api import (
+    created,
+    document_of,
+    edit_of,
+    expected_revisions,
+    resource_id,
+    revision_tag,
+)
 from longwire.web.shapes import connection_shape
 
 
@@ -47,7 +55,9 @@ class ConnectionsApi:
             await self._check_destination(connection)
             connection_id = await self.configurations.create(connection)
             listed = await self._listed(connection_id)
-            return created(request, str(connection_id), await self._shape(listed), _tag(listed))
+            return created(
+                request, str(connection_id), await self._shape(listed), revision_tag(listed.revision)
+            )
 
         @get("/connections/{connection_id:str}")
         async def get_connection(connection_id: str) -> Response[Any]:
@@ -56,9 +66,9 @@ class ConnectionsApi:
         return [list_connections, create_connection, get_connection, *self._changing(), *self._as_the_seed()]
 
     def _changing(self) -> list[HTTPRouteHandler]:
-        @put("/connections/{connection_id:str}")
-        async def replace_connection(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:
-            return await self._replace(request, connection_id, await document_of(request))
+        @route("/connections/{connection_id:str}", http_method=["PUT", "PATCH"])
+        async def change_connection(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:
+            return await self._change(request, connection_id, await edit_of(request))
 
         @delete("/connections/{connection_id:str}")
         async def delete_connection(request: Request[Any, Any, Any], connection_id: str) -> None:
@@ -70,7 +80,7 @@ class ConnectionsApi:
             await self.configurations.restart(number)
             return await self._show(number, 202)
 
-        return [replace_connection, delete_connection, restart_connection]
+        return [change_connection, delete_connection, restart_connection]
 
     def _as_the_seed(self) -> list[HTTPRouteHandler]:
         """Return the two routes that the original's page writes without an id in the path."""
@@ -81,7 +91,7 @@ class ConnectionsApi:
             fields = Fields(body)
             connection_id = fields.required_text("id")
             fields.finish()
-            return await self._replace(request, connection_id, body)
+            return await self._change(request, connection_id, replaced_by(body))
 
         @delete("/connections")
         async def delete_connection_in_query(request: Request[Any, Any, Any]) -> None:
@@ -91,9 +101,9 @@ class ConnectionsApi:
 
         return [replace_connection_in_body, delete_connection_in_query]
 
-    async def _replace(self, request: Request[Any, Any, Any], connection_id: str, body: Any) -> Response[Any]:
+    async def _change(self, request: Request[Any, Any, Any], connection_id: str, edit: Edit) -> Response[Any]:
         number = resource_id(connection_id, "connection")
-        await self.configurations.replace(number, body, self._check_destination, expected_revisions(request))
+        await self.configurations.replace(number, edit, self._check_destination, expected_revisions(request))
         return await self._show(number)
 
     async def _delete(self, request: Request[Any, Any, Any], connection_id: str) -> None:
@@ -104,7 +114,7 @@ class ConnectionsApi:
 
     async def _show(self, connection_id: int, status: int = 200) -> Response[Any]:
         listed = await self._listed(connection_id)
-        return Response(await self._shape(listed), status_code=status, headers=_tag(listed))
+        return Response(await self._shape(listed), status_code=status, headers=revision_tag(listed.revision))
 
     async def _listed(self, connection_id: int) -> Listed:
         found = await self.configurations.list([connection_id])
@@ -121,10 +131,6 @@ class ConnectionsApi:
         if refusal is not None:
             member, reason = refusal
             raise InvalidInput(f"configuration.{member}", reason)
-
-
-def _tag(listed: Listed) -> dict[str, str]:
-    return {"ETag": f'"{listed.revision}"'}
 
 
 def _keeps_backlog(request: Request[Any, Any, Any]) -> bool:

@@ -1,17 +1,17 @@
-"""`/flows` and `/networkServers`: create, read, delete (specification, sections 10 and 18)."""
+"""`/flows` and `/networkServers`: create, read, change, delete (specification, sections 10 and 18)."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from litestar import Request, Response, delete, get, post
+from litestar import Request, Response, delete, get, post, route
 from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.errors import InvalidInput
 from longwire.core.flow import parse_flow
 from longwire.core.network_server import parse_network_server
 from longwire.storage.flows import Flows
-from longwire.storage.network_servers import NetworkServers
-from longwire.web.api import created, document_of, resource_id
+from longwire.storage.network_servers import NetworkServers, StoredNetworkServer
+from longwire.web.api import created, document_of, edit_of, expected_revisions, resource_id, revision_tag
 from longwire.web.paging import page_headers, page_of, parse_page
 from longwire.web.shapes import flow_shape, network_server_shape
 
@@ -28,26 +28,36 @@ class FlowsApi:
         @get("/flows")
         async def list_flows(request: Request[Any, Any, Any]) -> Response[Any]:
             page = parse_page(request.query_params)
-            shapes = [flow_shape(flow_id, document) for flow_id, document in await self.flows.list()]
-            headers = page_headers(request.url.path, page, len(shapes), request.query_params)
-            return Response(page_of(shapes[::-1], page), headers=headers)
+            flows = (await self.flows.list())[::-1]
+            shapes = [flow_shape(each) for each in page_of(flows, page)]
+            headers = page_headers(request.url.path, page, len(flows), request.query_params)
+            return Response(shapes, headers=headers)
 
         @post("/flows")
         async def create_flow(request: Request[Any, Any, Any]) -> Response[Any]:
             flow_id = await self.flows.create(parse_flow(await document_of(request)))
-            shape = flow_shape(flow_id, await self.flows.get(flow_id))
-            return created(request, str(flow_id), shape)
+            stored = await self.flows.get(flow_id)
+            return created(request, str(flow_id), flow_shape(stored), revision_tag(stored.revision))
 
         @get("/flows/{flow_id:str}")
         async def get_flow(flow_id: str) -> Response[Any]:
+            return await self._show(resource_id(flow_id, "flow"))
+
+        @route("/flows/{flow_id:str}", http_method=["PUT", "PATCH"])
+        async def change_flow(request: Request[Any, Any, Any], flow_id: str) -> Response[Any]:
             number = resource_id(flow_id, "flow")
-            return Response(flow_shape(number, await self.flows.get(number)))
+            await self.flows.replace(number, await edit_of(request), expected_revisions(request))
+            return await self._show(number)
 
         @delete("/flows/{flow_id:str}")
-        async def delete_flow(flow_id: str) -> None:
-            await self.flows.delete(resource_id(flow_id, "flow"))
+        async def delete_flow(request: Request[Any, Any, Any], flow_id: str) -> None:
+            await self.flows.delete(resource_id(flow_id, "flow"), expected_revisions(request))
 
-        return [list_flows, create_flow, get_flow, delete_flow]
+        return [list_flows, create_flow, get_flow, change_flow, delete_flow]
+
+    async def _show(self, flow_id: int) -> Response[Any]:
+        stored = await self.flows.get(flow_id)
+        return Response(flow_shape(stored), headers=revision_tag(stored.revision))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +81,33 @@ class NetworkServersApi:
         @post("/networkServers")
         async def create_network_server(request: Request[Any, Any, Any]) -> Response[Any]:
             stored = await self.network_servers.create(parse_network_server(await document_of(request)))
-            return created(request, stored.id, network_server_shape(stored, self.base_url))
+            shape = network_server_shape(stored, self.base_url)
+            return created(request, stored.id, shape, revision_tag(stored.revision))
 
+        return [list_network_servers, create_network_server, *self._routes_of_one()]
+
+    def _routes_of_one(self) -> list[HTTPRouteHandler]:
         @get("/networkServers/{network_server_id:str}")
         async def get_network_server(network_server_id: str) -> Response[Any]:
-            return Response(network_server_shape(self.network_servers.get(network_server_id), self.base_url))
+            return self._show(self.network_servers.get(network_server_id))
+
+        @route("/networkServers/{network_server_id:str}", http_method=["PUT", "PATCH"])
+        async def change_network_server(
+            request: Request[Any, Any, Any], network_server_id: str
+        ) -> Response[Any]:
+            edit, expected = await edit_of(request), expected_revisions(request)
+            return self._show(await self.network_servers.replace(network_server_id, edit, expected))
 
         @delete("/networkServers/{network_server_id:str}")
         async def delete_network_server(request: Request[Any, Any, Any], network_server_id: str) -> None:
-            force = _is_forced(request)
-            await self.network_servers.delete(network_server_id, force=force)
+            expected, force = expected_revisions(request), _is_forced(request)
+            await self.network_servers.delete(network_server_id, expected, force=force)
 
-        return [list_network_servers, create_network_server, get_network_server, delete_network_server]
+        return [get_network_server, change_network_server, delete_network_server]
+
+    def _show(self, stored: StoredNetworkServer) -> Response[Any]:
+        shape = network_server_shape(stored, self.base_url)
+        return Response(shape, headers=revision_tag(stored.revision))
 
 
 def _is_forced(request: Request[Any, Any, Any]) -> bool:

@@ -50,12 +50,10 @@ async def _read_chunks(receive: Receive) -> bytes:
             return b"".join(chunks)
 
 
-def parse_json_body(content_type: str, body: bytes) -> Any:
+def parse_json_body(content_type: str, body: bytes, expected: str = "application/json") -> Any:
     """Return the document of an API request; raises UnsupportedMediaType, InvalidInput or TooLarge."""
     media_type, _, parameters = content_type.lower().partition(";")
     charset = parameters.replace(" ", "").replace('"', "")
-    if media_type.strip() != "application/json" or charset not in {"", "charset=utf-8"}:
-        raise UnsupportedMediaType(
-            f"expected Content-Type: application/json (UTF-8), got {content_type[:100]!r}"
-        )
+    if media_type.strip() != expected or charset not in {"", "charset=utf-8"}:
+        raise UnsupportedMediaType(f"expected Content-Type: {expected} (UTF-8), got {content_type[:100]!r}")
     return read_document(body)

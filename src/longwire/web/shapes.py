@@ -15,6 +15,7 @@ from longwire.core.headers import is_secret_header
 from longwire.core.network_server import mask, to_document
 from longwire.core.request import CannotRender, Sending, Target, build_request
 from longwire.storage.configurations import Listed
+from longwire.storage.flows import StoredFlow
 from longwire.storage.micros import from_micros
 from longwire.storage.network_servers import StoredNetworkServer
 
@@ -62,9 +63,9 @@ def network_server_shape(stored: StoredNetworkServer, base_url: str) -> dict[str
     }
 
 
-def flow_shape(flow_id: int, document: Mapping[str, Any]) -> dict[str, Any]:
+def flow_shape(stored: StoredFlow) -> dict[str, Any]:
     """Return a flow as GET shows it."""
-    return {"id": str(flow_id), **document}
+    return {"id": str(stored.id), **stored.document}
 
 
 def delivery_shape(row: Row[Any], webhook_id: str) -> dict[str, Any]:
