@@ -268,7 +268,6 @@ def _parse_destination(fields: Fields) -> Destination:
 
 def to_document(connection: Connection) -> dict[str, Any]:
     """Return the connection as JSON, secrets in clear: what parse_connection reads back."""
-    configuration = connection.configuration
     document: dict[str, Any] = {
         "connectorId": CONNECTOR_ID,
         "name": connection.name,
@@ -277,28 +276,32 @@ def to_document(connection: Connection) -> dict[str, Any]:
         "alarms": [],
         "upOperations": [],
         "dlOperations": [],
-        "configuration": {
-            "destinationURL": configuration.destination.url,
-            "headers": {name: value.source for name, value in configuration.headers},
-            "strictMode": configuration.strict_mode,
-            "description": configuration.description,
-            "createDevices": configuration.create_devices,
-            "sendMetadata": configuration.send_metadata,
-            "sendRawDecodedFormat": configuration.send_raw_decoded_format,
-            "downlinkEnabled": configuration.downlink_enabled,
-            "maxInFlight": configuration.max_in_flight,
-            "requestTimeout": f"{configuration.request_timeout // _SECOND}s",
-            "blamePeriod": configuration.blame_period // _SECOND,
-            "reconnectStrategy": configuration.strategy.value,
-            "strictModeAction": configuration.strict_mode_action.value,
-            "uplinkTimeValidity": validity.text if (validity := configuration.uplink_time_validity) else None,
-            "maxRequestsPerSecond": configuration.max_requests_per_second,
-            "signingSecret": configuration.signing.secret if configuration.signing else None,
-            "proxy": _proxy_document(configuration.proxy),
-            "tls": _tls_document(configuration.tls),
-        },
+        "configuration": _configuration_document(connection.configuration),
     }
     return without_none(document)
+
+
+def _configuration_document(configuration: Configuration) -> dict[str, Any]:
+    return {
+        "destinationURL": configuration.destination.url,
+        "headers": {name: value.source for name, value in configuration.headers},
+        "strictMode": configuration.strict_mode,
+        "description": configuration.description,
+        "createDevices": configuration.create_devices,
+        "sendMetadata": configuration.send_metadata,
+        "sendRawDecodedFormat": configuration.send_raw_decoded_format,
+        "downlinkEnabled": configuration.downlink_enabled,
+        "maxInFlight": configuration.max_in_flight,
+        "requestTimeout": f"{configuration.request_timeout // _SECOND}s",
+        "blamePeriod": configuration.blame_period // _SECOND,
+        "reconnectStrategy": configuration.strategy.value,
+        "strictModeAction": configuration.strict_mode_action.value,
+        "uplinkTimeValidity": validity.text if (validity := configuration.uplink_time_validity) else None,
+        "maxRequestsPerSecond": configuration.max_requests_per_second,
+        "signingSecret": configuration.signing.secret if configuration.signing else None,
+        "proxy": _proxy_document(configuration.proxy),
+        "tls": _tls_document(configuration.tls),
+    }
 
 
 def _proxy_document(configured: ConfiguredProxy | None) -> dict[str, Any] | None:
