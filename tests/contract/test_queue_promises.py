@@ -12,7 +12,7 @@ from tests.contract.sql_queue import SqlQueue
 from longwire.core.delivery import Attempt, Outcome, Settlement, Trigger
 from longwire.core.message import DevEui, Message, fingerprint
 from longwire.core.window import ReadPage
-from longwire.storage.queue_sql import Accepted, Put
+from longwire.storage.queue_sql import Accepted, Placed, Put
 
 T0 = datetime(2026, 3, 14, 10, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -63,8 +63,8 @@ async def waiting(store: SqlQueue, connection_id: int = 1) -> list[int]:
 async def test_the_lane_is_woken_when_its_message_is_durable_and_for_no_other(store: SqlQueue) -> None:
     other = await store.add_connection(4, opened=True)
     woken: list[int] = []
-    store.queue.listen(1, lambda: woken.append(1))
-    store.queue.listen(other, lambda: woken.append(other))
+    store.queue.listen(1, lambda _: woken.append(1))
+    store.queue.listen(other, lambda _: woken.append(other))
 
     assert await store.queue.put(uplink("a")) == Accepted((1,))
     assert woken == [1]
@@ -92,7 +92,7 @@ async def test_a_caller_that_goes_away_disturbs_neither_its_message_nor_others(
 
 async def test_a_caller_that_goes_away_alone_still_wakes_the_lane(store: SqlQueue) -> None:
     woken = asyncio.Event()
-    store.queue.listen(1, woken.set)
+    store.queue.listen(1, lambda _: woken.set())
     caller = asyncio.create_task(store.queue.put(uplink("a")))
     await asyncio.sleep(0)
     caller.cancel()
@@ -100,6 +100,38 @@ async def test_a_caller_that_goes_away_alone_still_wakes_the_lane(store: SqlQueu
     async with asyncio.timeout(5):
         await woken.wait()
     assert len(await waiting(store)) == 1
+
+
+# Handing over
+
+
+async def test_what_is_put_is_handed_over_with_what_was_put_before_it(store: SqlQueue) -> None:
+    other = await store.add_connection(4, opened=True)
+    handed: list[Placed] = []
+    store.queue.listen(1, handed.append)
+    await asyncio.gather(
+        store.queue.put(uplink("a")),
+        store.queue.put(uplink("b", T0, other)),
+        store.queue.put(uplink("c", T0, 1, expired=(1,))),
+        store.queue.put(uplink("d")),
+    )
+    await store.queue.put(uplink("e"))
+
+    assert [each.waiting for each in handed] == await store.queue.read_ahead(1, ReadPage(0))
+    assert [each.body for each in handed] == [b"a", b"d", b"e"]
+    positions = [each.waiting.position for each in handed]
+    assert [each.after for each in handed] == [0, *positions[:-1]]
+
+
+async def test_bodies_are_read_in_the_order_asked_as_many_as_there_is_room_for(store: SqlQueue) -> None:
+    await asyncio.gather(*(store.queue.put(uplink(name)) for name in ("aaaa", "bbbb", "cccc")))
+    one, two, three = await waiting(store)
+    await store.queue.settle(settled(two, Outcome.DELIVERED, 1))
+
+    assert await store.queue.load_bodies([three, two, one], 8) == {three: b"cccc", two: None, one: b"aaaa"}
+    assert await store.queue.load_bodies([three, two, one], 7) == {three: b"cccc", two: None}
+    assert await store.queue.load_bodies([three, two, one], 1) == {three: b"cccc"}
+    assert await store.queue.load_bodies([], 1) == {}
 
 
 # Repeats
@@ -154,7 +186,7 @@ async def test_a_message_goes_to_each_of_its_connections_under_its_own_id(store:
     assert store.queue.webhook_id(first) != store.queue.webhook_id(second)
     await store.queue.settle(settled(first, Outcome.DELIVERED, 1))
     assert await waiting(store, other) == [second]
-    assert await store.queue.load_bodies([first, second]) == {second: b"a"}
+    assert await store.queue.load_bodies([first, second], 1000) == {first: None, second: b"a"}
 
 
 async def test_a_message_too_old_for_a_connection_on_arrival_is_expired_there_only(store: SqlQueue) -> None:

@@ -50,6 +50,38 @@ class WindowMachine(RuleBasedStateMachine):
     def flood(self, device: str, count: int) -> None:
         self.put_some([device] * count)
 
+    @rule(devices=st.lists(DEVICES, min_size=1, max_size=8))
+    def hand_over(self, devices: list[str]) -> None:
+        for device in devices:
+            self.queue.hand_over(device, self.window)
+
+    @rule(device=DEVICES, count=st.sampled_from([31, 33, 65, 600]))
+    def hand_over_a_flood(self, device: str, count: int) -> None:
+        self.hand_over([device] * count)
+
+    @rule(
+        before=st.lists(DEVICES, max_size=2), after=st.lists(DEVICES, max_size=2), limit=st.integers(1, 1000)
+    )
+    def hand_over_during_a_read(self, before: list[str], after: list[str], limit: int) -> None:
+        read = self.window.wanted_read(limit)
+        if isinstance(read, ReadPage):
+            self.window.begin_read()
+        self.hand_over(before)
+        found = self.queue.answer(read) if read else []
+        self.hand_over(after)
+        if isinstance(read, ReadPage):
+            self.window.add_page(found, read)
+        elif read:
+            self.window.add_device(found, read)
+
+    @rule(device=DEVICES)
+    def hand_over_what_a_read_has_found_already(self, device: str) -> None:
+        self.queue.put(device)
+        fill(self.window, self.queue, 1000)
+        self.window.notice()
+        fill(self.window, self.queue, 1000)
+        self.window.hand_over(list(self.queue.entries.values())[-1], 0)
+
     @rule(device=DEVICES)
     def put_while_a_page_is_read(self, device: str) -> None:
         read = self.window.wanted_read(1000)

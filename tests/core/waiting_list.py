@@ -23,6 +23,11 @@ class WaitingList:
         self.entries[position] = Waiting(position, position, order_key, T0)
         return position
 
+    def hand_over(self, order_key: str, window: Window) -> None:
+        """Put a delivery and hand it over, as the writer does."""
+        after = self._last_position
+        window.hand_over(self.entries[self.put(order_key)], after)
+
     def answer(self, read: ReadPage | ReadDevice) -> list[Waiting]:
         """Return what the queue would: see `Queue.read_ahead`."""
         found = [each for each in self.entries.values() if each.position > read.after]

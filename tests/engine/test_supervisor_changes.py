@@ -10,6 +10,7 @@ from tests.engine.stage import S, Stage, until
 from tests.engine.supervised import Supervised
 
 from longwire.engine import lane as lane_module
+from longwire.engine.backlog import Backlog
 
 STEPS = 30
 ANSWERS: list[int | Reaction] = [200, 200, 200, 503, Reaction.CLOSE, Reaction.HANG]
@@ -90,16 +91,16 @@ async def test_a_crash_while_a_message_is_in_flight_is_a_row_and_the_message_goe
     await stage.put(connection, "A1", "A2")
     supervised.start()
     await stage.settle()
-    read_ahead = stage.queue.read_ahead
-    crashes: list[int] = []
+    take = Backlog.take
+    crashes: list[Backlog] = []
 
-    async def crash_once(connection_id: int, read: Any) -> Any:
+    async def crash_once(backlog: Backlog, *arguments: Any) -> Any:
         if not crashes:
-            crashes.append(connection_id)
+            crashes.append(backlog)
             raise ZeroDivisionError
-        return await read_ahead(connection_id, read)
+        return await take(backlog, *arguments)
 
-    monkeypatch.setattr(stage.queue, "read_ahead", crash_once)
+    monkeypatch.setattr(Backlog, "take", crash_once)
     await stage.put(connection, "B1")
     await until(lambda: server.hanging == 0 and stage.clock.next_due() is not None)
     stage.clock.advance(1 * S)

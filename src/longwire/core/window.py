@@ -6,6 +6,10 @@ stay on disk. So a device that floods, or waits for a resend, neither fills the 
 it. When a deeper device runs out it is *starving*: nothing is taken until its next deliveries, up to the cursor, have
 been read. Only one read may be under way at a time.
 
+At the tail of the queue nothing has to be read: what is put is *handed over*, each delivery with the position that was
+put before it on the connection. A lane that has not seen that one, or has no room, *falls behind*: it reads from disk,
+in order, until it is at the tail again. So nothing overtakes, whatever was put in between and by whom.
+
 What is in flight is always among the oldest deliveries of different devices, as many as may be in flight, those that
 wait for a resend not counted: after a crash exactly these are marked as possibly sent (`storage/recovery.py`). When a
 resend ends, the delivery behind it may suddenly be older than what is in flight. So these latecomers are taken first,
@@ -64,14 +68,27 @@ class Window:
         self._cursor = 0
         self._size = 0
         self._more = True
+        self._is_reading = False
 
     def __len__(self) -> int:
         """Return how many deliveries are held, those in flight included."""
         return self._size
 
     def notice(self) -> None:
-        """Learn that something was put behind the cursor."""
+        """Learn that something was put behind the cursor: fall behind."""
         self._more = True
+
+    def hand_over(self, waiting: Waiting, after: int) -> bool:
+        """Take in what was just put behind the position `after`; return whether it is held.
+
+        What is not held is read from disk when it is wanted.
+        """
+        is_at_tail = not self._more and not self._is_reading and after <= self._cursor
+        if not is_at_tail or self._size >= PAGE:
+            self._more = True
+            return False
+        # It is on disk before it is handed over, so a read may have been quicker.
+        return waiting.position > self._cursor and self._take_in(waiting)
 
     def wanted_read(self, wanted_ready: int) -> ReadPage | ReadDevice | None:
         """Return what to read next so that `wanted_ready` deliveries can be taken, or None."""
@@ -89,29 +106,27 @@ class Window:
 
         `notice` during the read is not forgotten: the caller calls `begin_read` before it reads.
         """
+        self._is_reading = False
         if len(page) == read.limit:
             self._more = True
         for waiting in page:
-            self._cursor = waiting.position
-            device = self._devices.setdefault(waiting.order_key, _Device())
-            if device.deeper or len(device.entries) >= DEVICE_DEPTH:
-                device.deeper = True
-            else:
-                self._append(device, waiting)
+            self._take_in(waiting)
 
     def begin_read(self) -> None:
         """Start a read of a page: what is put from now on needs another one."""
         self._more = False
+        self._is_reading = True
 
     def add_device(self, found: Sequence[Waiting], read: ReadDevice) -> None:
         """Take in what a ReadDevice found."""
         self._starving.popleft()
         device = self._devices[read.order_key]
-        device.deeper = len(found) == read.limit
+        # What was handed over during the read lies behind what was asked for.
+        device.deeper = len(found) == read.limit or read.up_to < self._cursor
         for waiting in found:
             self._append(device, waiting)
         if not device.entries:
-            del self._devices[read.order_key]
+            self._run_out(read.order_key)
 
     def take(self, now: datetime) -> Waiting | None:
         """Return the oldest delivery that may be sent now, and hold its device; None when there is none.
@@ -140,10 +155,14 @@ class Window:
         self._size -= 1
         if device.entries:
             self._offer(device)
-        elif device.deeper:
-            self._starving.append(waiting.order_key)
         else:
-            del self._devices[waiting.order_key]
+            self._run_out(waiting.order_key)
+
+    def in_order(self) -> list[Waiting]:
+        """Return everything that is held and not in flight, oldest first."""
+        held = (waiting for device in self._devices.values() for waiting in device.entries)
+        idle = (waiting for waiting in held if waiting.position not in self._in_flight)
+        return sorted(idle, key=lambda waiting: waiting.position)
 
     def next_due(self, now: datetime) -> datetime | None:
         """Return when the next resend will be due, or None; what is due already is ready."""
@@ -156,6 +175,22 @@ class Window:
         oldest = self._ready[0]
         is_latecomer = oldest[0] < max(self._in_flight, default=0)
         return self._resends[0] < oldest and not is_latecomer
+
+    def _take_in(self, waiting: Waiting) -> bool:
+        """Move the cursor to a delivery; return whether it is held, not left on disk."""
+        self._cursor = waiting.position
+        device = self._devices.setdefault(waiting.order_key, _Device())
+        device.deeper = device.deeper or len(device.entries) >= DEVICE_DEPTH
+        if not device.deeper:
+            self._append(device, waiting)
+        return not device.deeper
+
+    def _run_out(self, order_key: str) -> None:
+        """Read on where a device has more on disk, else forget it."""
+        if self._devices[order_key].deeper:
+            self._starving.append(order_key)
+        else:
+            del self._devices[order_key]
 
     def _append(self, device: _Device, waiting: Waiting) -> None:
         device.entries.append(waiting)

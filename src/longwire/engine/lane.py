@@ -7,7 +7,7 @@ messages; the tasks that send only report back to it.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from longwire import log
@@ -24,18 +24,19 @@ from longwire.core.connection_state import (
     idle_at,
     step,
 )
-from longwire.core.delivery import Outcome, Settlement, Waiting
+from longwire.core.delivery import Outcome, Settlement
 from longwire.core.errors import StorageUnavailable
 from longwire.core.event import Occurrence, of_report
 from longwire.core.http import Cause
 from longwire.core.hysteresis import Told, tell, tell_due
 from longwire.core.rate import FIRST_STEP, climb, make_pace, ramped
 from longwire.core.request import Target
-from longwire.core.window import ReadDevice, ReadPage, Window
+from longwire.engine.backlog import Backlog, Ready
+from longwire.engine.bodies import Budget
 from longwire.engine.sender import Sender
 from longwire.net.client import Client
 from longwire.storage.lane_states import LaneStates
-from longwire.storage.queue_sql import Queue
+from longwire.storage.queue_sql import Placed, Queue
 
 GRACE = timedelta(seconds=8)
 STORAGE_PAUSE = timedelta(seconds=1)
@@ -51,6 +52,7 @@ class Tools:
     clock: Clock
     jitter: Callable[[], float]
     tell: Callable[[Occurrence], None]
+    budget: Budget = field(default_factory=Budget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Lane:
         self._sender = Sender(
             desired.target, desired.revision, tools.client, tools.clock, tools.queue.webhook_id
         )
-        self._window = Window()
+        self._backlog = Backlog(desired.connection_id, tools.queue, tools.budget)
         self._state = State(Status.DEACTIVATED, tools.clock.now())
         self._happened: deque[tuple[Event, str]] = deque()
         self._changed = asyncio.Event()
@@ -98,7 +100,7 @@ class Lane:
 
     async def run(self, begin: Event) -> None:
         """Run until stopped; `begin` is RESUME after a restart of Longwire, CONNECT after a change."""
-        self._tools.queue.listen(self._desired.connection_id, self._notice)
+        self._tools.queue.listen(self._desired.connection_id, self._take_over)
         try:
             async with asyncio.TaskGroup() as self._group:
                 await self._begin(begin)
@@ -110,6 +112,7 @@ class Lane:
         finally:
             self._tools.queue.unlisten(self._desired.connection_id)
             self._set_timer(None)
+            self._backlog.forget_bodies()
             self._tools.client.forget(self._desired.target.configuration.destination.endpoint)
         if self._deactivating:
             await self._take_in(Event.DEACTIVATE, "")
@@ -127,8 +130,12 @@ class Lane:
                     raise
                 await self._wait_for_the_store(error)
 
-    def _notice(self) -> None:
-        self._window.notice()
+    def _take_over(self, placed: Placed) -> None:
+        """Take in what has just become durable; while nothing can be sent, it is read when it can."""
+        if self._state.status is Status.OPENED:
+            self._backlog.take_over(placed)
+        else:
+            self._backlog.notice()
         self._last_uplink_at = self._tools.clock.now()
         self._changed.set()
 
@@ -153,7 +160,7 @@ class Lane:
         """Return the times at which there is something to do without being told."""
         due = (
             self._opening_due(),
-            self._window.next_due(now),
+            self._backlog.next_due(now),
             self._pace_due(),
             self._told.due,
         )
@@ -201,6 +208,8 @@ class Lane:
         if self._state.on_trial and after.status is Status.OPENED:
             self._ramp = FIRST_STEP
         self._state = after
+        if after.status is not Status.OPENED:
+            self._backlog.forget_bodies()
         for command in commands:
             match command:
                 case Probe():
@@ -239,14 +248,10 @@ class Lane:
             room = self._room()
             if room <= 0:
                 return
-            read = self._window.wanted_read(2 * self._max_in_flight)
-            if read is not None:
-                await self._read(read)
-                continue
-            taken = self._take(room)
-            if not taken:
+            ready = await self._backlog.take(room, 2 * self._max_in_flight, self._tools.clock.now())
+            if not ready:
                 return
-            await self._send_all(taken)
+            self._send_all(ready)
 
     def _room(self) -> int:
         """Return how many messages may be sent now: by the state, the ramp after an outage, and the pace."""
@@ -256,58 +261,30 @@ class Lane:
         self._is_held_up = free > 0 and allowed == 0
         return min(free, allowed)
 
-    async def _read(self, read: ReadPage | ReadDevice) -> None:
-        if isinstance(read, ReadPage):
-            self._window.begin_read()
-        try:
-            found = await self._tools.queue.read_ahead(self._desired.connection_id, read)
-        except StorageUnavailable:
-            self._window.notice()
-            raise
-        if isinstance(read, ReadPage):
-            self._window.add_page(found, read)
-        else:
-            self._window.add_device(found, read)
-
-    def _take(self, room: int) -> list[Waiting]:
-        now = self._tools.clock.now()
-        taken: list[Waiting] = []
-        while len(taken) < room and (waiting := self._window.take(now)) is not None:
-            taken.append(waiting)
-        return taken
-
-    async def _send_all(self, taken: list[Waiting]) -> None:
-        """Start the visits of what was taken; what left the queue meanwhile (expired, discarded) is forgotten."""
-        try:
-            bodies = await self._tools.queue.load_bodies(waiting.delivery_id for waiting in taken)
-        except StorageUnavailable:
-            for waiting in taken:
-                self._window.put_back(waiting)
-            raise
-        sent = sum(not self._sender.is_expired(waiting) for waiting in taken)
+    def _send_all(self, ready: list[Ready]) -> None:
+        """Start the visits of what was taken, unless something was reported meanwhile."""
+        if self._happened:
+            for each in ready:
+                self._backlog.put_back(each.waiting)
+            return
+        sent = sum(not self._sender.is_expired(each.waiting) for each in ready)
         self._pace = self._pace.after(sent, self._tools.clock.now())
-        for waiting in taken:
-            body = bodies.get(waiting.delivery_id)
-            if body is None:
-                self._window.finish(waiting)
-            elif self._happened:
-                self._window.put_back(waiting)
-            else:
-                task = self._group.create_task(self._deliver(waiting, body))
-                self._sends.add(task)
-                task.add_done_callback(self._end_send)
+        for each in ready:
+            task = self._group.create_task(self._deliver(each))
+            self._sends.add(task)
+            task.add_done_callback(self._end_send)
 
     def _end_send(self, task: asyncio.Task[None]) -> None:
         self._sends.discard(task)
         self._changed.set()
 
-    async def _deliver(self, waiting: Waiting, body: bytes) -> None:
+    async def _deliver(self, ready: Ready) -> None:
         """Send one message and record it; its device and its slot are free only when the record is durable."""
         try:
-            visit = await self._sender.visit(waiting, body)
+            visit = await self._sender.visit(ready.waiting, ready.body)
         except Exception as error:  # noqa: BLE001 - the lane's edge: a bug parks this message, the others go on
             log.error(log.LANE_DELIVERY_CRASHED, connection=self._desired.connection_id)
-            visit = self._sender.failed_by_bug(waiting, error)
+            visit = self._sender.failed_by_bug(ready.waiting, error)
         await self._settle(visit.settlement)
         if visit.closing is not None:
             self._report(_trouble(visit.cause), visit.closing)
@@ -316,9 +293,9 @@ class Lane:
             if self._state.outage is not None:
                 self._report(Event.ANSWERED)
         if visit.settlement.outcome is Outcome.QUEUED:
-            self._window.put_back(visit.staying)
+            self._backlog.put_back(visit.staying)
         else:
-            self._window.finish(waiting)
+            self._backlog.finish(ready.waiting)
 
     async def _settle(self, settlement: Settlement) -> None:
         """Record what a visit did; when the store cannot, keep it and try again until it can."""

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Row
 
 from longwire.core.configuration import Connection, Run, map_secrets, mask, parse_connection, to_document
 from longwire.core.errors import Conflict, NotFound
-from longwire.storage import queue_sql
+from longwire.storage import queue_sql, waiting
 from longwire.storage.database import Database
 from longwire.storage.edit import Edit, check_revision
 from longwire.storage.flows import detach_connection
@@ -253,7 +253,7 @@ def _all_newest() -> sa.Select[Any]:
 
 
 def _delete(sql: Sql, connection_id: int, *, keep_backlog: bool) -> None:
-    if keep_backlog and queue_sql.count_waiting(sql, [connection_id]):
+    if keep_backlog and waiting.count_waiting(sql, [connection_id]):
         raise Conflict("messages wait on this connection; without backlog=keep they would be discarded")
     if sql.execute(sa.delete(table).where(table.c.id == connection_id)).rowcount == 0:
         raise NotFound("there is no such connection")

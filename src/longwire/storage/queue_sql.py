@@ -5,14 +5,13 @@ in the order of durable commits; a delivery leaves the queue only with its outco
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
-from sqlalchemy.engine import Row
 
 from longwire.core.delivery import (
     MAX_LOGGED_BODY_BYTES,
@@ -24,9 +23,10 @@ from longwire.core.delivery import (
 from longwire.core.message import Message
 from longwire.core.window import ReadDevice, ReadPage
 from longwire.storage.database import Database
-from longwire.storage.micros import MICROSECOND, from_micros, to_micros
+from longwire.storage.micros import MICROSECOND, to_micros
 from longwire.storage.rows import find_any, write_rows
 from longwire.storage.schema import delivery, message, setting
+from longwire.storage.waiting import as_waiting, load_bodies, waiting_in_order
 
 DEDUPE_FOR = timedelta(hours=1)
 _HOUR = timedelta(hours=1) // MICROSECOND
@@ -69,6 +69,9 @@ _KEEP = (
 )
 
 
+_QUEUED = (Outcome.QUEUED.value, "", None)
+
+
 @dataclass(frozen=True, slots=True)
 class Put:
     """A message and the connections it goes to; none: it is kept in the log as FILTERED.
@@ -89,6 +92,26 @@ class Accepted:
     is_repeat: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A delivery that has become durable: as its lane sees it, its body, and the position put before it there.
+
+    `after` is 0 for the first one of a run.
+    """
+
+    waiting: Waiting
+    body: bytes
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What a put has led to: the answer, and what the lanes are handed."""
+
+    accepted: Accepted
+    placed: Sequence[tuple[int, Placed]] = ()
+
+
 class Queue:
     """The queue in the database's tables; `open` gives it the ids that are free."""
 
@@ -97,7 +120,8 @@ class Queue:
         self._database = database
         self._store_id = store_id
         self._next_id = 1
-        self._listeners: dict[int, Callable[[], None]] = {}
+        self._last_positions: dict[int, int] = {}
+        self._listeners: dict[int, Callable[[Placed], None]] = {}
 
     async def open(self) -> None:
         """Find the first free id: ids are never given twice, even when the newest rows were purged."""
@@ -107,8 +131,8 @@ class Queue:
         """Return the id every attempt of a delivery carries: stable, and unique among all stores."""
         return f"msg_{self._store_id}_{delivery_id}"
 
-    def listen(self, connection_id: int, callback: Callable[[], None]) -> None:
-        """Call back, in the event loop, whenever something was put for the connection."""
+    def listen(self, connection_id: int, callback: Callable[[Placed], None]) -> None:
+        """Hand over, in the event loop and in the order of positions, what is put for the connection."""
         self._listeners[connection_id] = callback
 
     def unlisten(self, connection_id: int) -> None:
@@ -118,10 +142,10 @@ class Queue:
     async def put(self, item: Put) -> Accepted:
         """Return when the message is on disk. Raises StorageUnavailable: then nothing was kept.
 
-        The lanes are woken even when the caller has gone meanwhile.
+        The lanes are handed it even when the caller has gone meanwhile.
         """
-        accepted: Accepted = await self._database.submit(self._put_batch, item, self._wake)
-        return accepted
+        written: _Written = await self._database.submit(self._put_batch, item, self._hand_over)
+        return written.accepted
 
     async def settle(self, settlement: Settlement) -> None:
         """Return when outcome and attempts are on disk, together; raises StorageUnavailable."""
@@ -135,41 +159,38 @@ class Queue:
         rows = await self._database.read(lambda sql: sql.execute(query).all())
         return [as_waiting(row) for row in rows]
 
-    async def load_bodies(self, delivery_ids: Iterable[int]) -> Mapping[int, bytes]:
-        """Return the bodies of those deliveries that still wait."""
-        query = (
-            sa.select(delivery.c.id, message.c.body)
-            .join(message, message.c.id == delivery.c.message_id)
-            .where(delivery.c.id.in_(list(delivery_ids)), delivery.c.outcome == Outcome.QUEUED.value)
-        )
-        rows = await self._database.read(lambda sql: sql.execute(query).all())
-        return {row.id: row.body for row in rows}
+    async def load_bodies(self, delivery_ids: Sequence[int], max_bytes: int) -> dict[int, bytes | None]:
+        """Return the bodies of the first of those deliveries, up to `max_bytes` together, but one at least.
 
-    def _wake(self, accepted: Accepted) -> None:
-        for connection_id in accepted.connection_ids:
+        None for one that does not wait any more.
+        """
+        return await self._database.read(lambda sql: load_bodies(sql, delivery_ids, max_bytes))
+
+    def _hand_over(self, written: _Written) -> None:
+        for connection_id, placed in written.placed:
             if callback := self._listeners.get(connection_id):
-                callback()
+                callback(placed)
 
-    def _put_batch(self, sql: Sql, puts: Sequence[Put]) -> list[Accepted]:
+    def _put_batch(self, sql: Sql, puts: Sequence[Put]) -> list[_Written]:
         """Write messages, their deliveries, devices and fingerprints; runs in the writer."""
         known = _seen_fingerprints(sql, puts)
         live = _live_connections(sql, puts)
         rows = _Rows()
-        accepted: list[Accepted] = []
+        written: list[_Written] = []
         for put in puts:
             if put.message.fingerprint in known:
-                accepted.append(Accepted((), is_repeat=True))
+                written.append(_Written(Accepted((), is_repeat=True)))
                 continue
             known.add(put.message.fingerprint)
-            self._add_rows(rows, put, live)
-            accepted.append(Accepted(put.connection_ids))
+            placed = self._add_rows(rows, put, live)
+            written.append(_Written(Accepted(put.connection_ids), placed))
         rows.write(sql)
-        return accepted
+        return written
 
-    def _add_rows(self, rows: "_Rows", put: Put, live: set[int]) -> None:
+    def _add_rows(self, rows: "_Rows", put: Put, live: set[int]) -> list[tuple[int, Placed]]:
+        """Add a message's rows; return what its lanes are to be handed."""
         each = put.message
-        at = to_micros(each.received_at)
-        aged_from = to_micros(each.aged_from)
+        at, aged_from = to_micros(each.received_at), to_micros(each.aged_from)
         message_id = self._take_id()
         rows.messages.append(
             (message_id, each.network_server_id, each.root, each.dev_eui, each.f_cnt, at, each.body)
@@ -177,23 +198,21 @@ class Queue:
         rows.seen.append((at // _HOUR, each.fingerprint, at))
         if each.dev_eui is not None:
             rows.devices.append((each.dev_eui, each.network_server_id, at))
+        placed: list[tuple[int, Placed]] = []
         for connection_id in put.connection_ids or (None,):
             state = _first_state(connection_id, put.expired, live, at)
             delivery_id = self._take_id()
-            rows.deliveries.append(
-                (
-                    delivery_id,
-                    message_id,
-                    connection_id,
-                    each.order_key,
-                    delivery_id,
-                    at,
-                    aged_from,
-                    *state,
-                    0,
-                    0,
-                )
-            )
+            place = (delivery_id, message_id, connection_id, each.order_key, delivery_id)
+            rows.deliveries.append((*place, at, aged_from, *state, 0, 0))
+            if connection_id is not None and state == _QUEUED:
+                placed.append((connection_id, self._place(connection_id, delivery_id, each)))
+        return placed
+
+    def _place(self, connection_id: int, delivery_id: int, each: Message) -> Placed:
+        """Return a delivery linked to the one before it: a lane sees by that whether it has missed something."""
+        after = self._last_positions.get(connection_id, 0)
+        self._last_positions[connection_id] = delivery_id
+        return Placed(Waiting(delivery_id, delivery_id, each.order_key, each.aged_from), each.body, after)
 
     def _take_id(self) -> int:
         self._next_id += 1
@@ -229,7 +248,7 @@ def _first_state(
         return Outcome.FILTERED.value, NO_ROUTE, at
     if connection_id not in live:
         return Outcome.DISCARDED.value, CONNECTION_DELETED, at
-    return Outcome.QUEUED.value, "", None
+    return _QUEUED
 
 
 def _seen_fingerprints(sql: Sql, puts: Sequence[Put]) -> set[bytes]:
@@ -288,37 +307,6 @@ def _attempt_row(each: Settlement, row: Attempt) -> tuple[Any, ...]:
     )
 
 
-def waiting_in_order(connection_id: int) -> sa.Select[Any]:
-    """Return the query of what waits on a connection, oldest first."""
-    column = delivery.c
-    return (
-        sa.select(
-            column.id,
-            column.position,
-            column.order_key,
-            column.attempt_count,
-            column.resends,
-            column.not_before,
-            sa.func.coalesce(column.aged_from, column.received_at).label("aged_from"),
-        )
-        .where(column.connection_id == connection_id, sa.text("outcome = 'QUEUED'"))
-        .order_by(column.position)
-    )
-
-
-def as_waiting(row: Row[Any]) -> Waiting:
-    """Return one row of `waiting_in_order`."""
-    return Waiting(
-        row.id,
-        row.position,
-        row.order_key,
-        from_micros(row.aged_from),
-        row.attempt_count,
-        row.resends,
-        from_micros(row.not_before),
-    )
-
-
 def highest_id(sql: Sql) -> int:
     """Return the highest id that was ever given to a message or a delivery."""
     floor = sql.scalar(sa.select(setting.c.value).where(setting.c.name == LAST_ID))
@@ -328,13 +316,6 @@ def highest_id(sql: Sql) -> int:
         sql.scalar(sa.select(sa.func.max(delivery.c.position)).where(sa.text("outcome = 'QUEUED'"))) or 0
     )
     return max(int(floor or 0), waiting, *found)
-
-
-def count_waiting(sql: Sql, connection_ids: Iterable[int]) -> int:
-    """Return how many messages wait on the connections."""
-    query = sa.select(sa.func.count()).select_from(delivery)
-    where = delivery.c.connection_id.in_(list(connection_ids))
-    return sql.scalar(query.where(where, sa.text("outcome = 'QUEUED'"))) or 0
 
 
 async def discard_backlog(database: Database, connection_id: int, now: Callable[[], datetime]) -> None:

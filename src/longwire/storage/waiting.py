@@ -1,0 +1,71 @@
+"""What waits on a connection: in order, with bodies, counted."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Sql
+from sqlalchemy.engine import Row
+
+from longwire.core.delivery import Outcome, Waiting
+from longwire.storage.micros import from_micros
+from longwire.storage.schema import delivery, message
+
+
+def waiting_in_order(connection_id: int) -> sa.Select[Any]:
+    """Return the query of what waits on a connection, oldest first."""
+    column = delivery.c
+    return (
+        sa.select(
+            column.id,
+            column.position,
+            column.order_key,
+            column.attempt_count,
+            column.resends,
+            column.not_before,
+            sa.func.coalesce(column.aged_from, column.received_at).label("aged_from"),
+        )
+        .where(column.connection_id == connection_id, sa.text("outcome = 'QUEUED'"))
+        .order_by(column.position)
+    )
+
+
+def as_waiting(row: Row[Any]) -> Waiting:
+    """Return one row of `waiting_in_order`."""
+    return Waiting(
+        row.id,
+        row.position,
+        row.order_key,
+        from_micros(row.aged_from),
+        row.attempt_count,
+        row.resends,
+        from_micros(row.not_before),
+    )
+
+
+def load_bodies(sql: Sql, delivery_ids: Sequence[int], max_bytes: int) -> dict[int, bytes | None]:
+    """Return the bodies of the first of those deliveries, up to `max_bytes` together, but one at least.
+
+    None for one that does not wait any more. They are measured before they are read: a body may have 256 KiB.
+    """
+    size = sa.func.length(message.c.body)
+    measure = sa.select(delivery.c.id, size).join(message, message.c.id == delivery.c.message_id)
+    where = delivery.c.id.in_(delivery_ids) & (delivery.c.outcome == Outcome.QUEUED.value)
+    sizes = {row[0]: row[1] for row in sql.execute(measure.where(where))}
+    found: dict[int, bytes | None] = {}
+    for delivery_id in delivery_ids:
+        max_bytes -= sizes.get(delivery_id, 0)
+        if found and max_bytes < 0:
+            break
+        found[delivery_id] = None
+    read = sa.select(delivery.c.id, message.c.body).join(message, message.c.id == delivery.c.message_id)
+    for row in sql.execute(read.where(delivery.c.id.in_(sizes.keys() & found.keys()))):
+        found[row.id] = row.body
+    return found
+
+
+def count_waiting(sql: Sql, connection_ids: Iterable[int]) -> int:
+    """Return how many messages wait on the connections."""
+    query = sa.select(sa.func.count()).select_from(delivery)
+    where = delivery.c.connection_id.in_(list(connection_ids))
+    return sql.scalar(query.where(where, sa.text("outcome = 'QUEUED'"))) or 0
