@@ -21,7 +21,7 @@ from longwire.clock import Clock, SystemClock
 from longwire.core.address_policy import AddressPolicy, parse_allow_list
 from longwire.core.errors import Misconfigured, StorageUnavailable
 from longwire.core.http import Endpoint
-from longwire.engine.housekeeping import keep_house, write_events
+from longwire.engine.housekeeping import keep_house, write_down
 from longwire.engine.lane import Tools
 from longwire.engine.supervisor import Supervisor
 from longwire.net.client import Client
@@ -44,6 +44,7 @@ from longwire.storage.queue_sql import Queue
 from longwire.storage.recovery import begin_run, end_run
 from longwire.storage.schema import setting
 from longwire.storage.secrets import Sealer, load_secret_key
+from longwire.storage.witness import Witness
 from longwire.web.api import planned_routes
 from longwire.web.api_connections import ConnectionsApi
 from longwire.web.api_deliveries import DeliveriesApi
@@ -68,7 +69,7 @@ class Store:
     flows: Flows
     network_servers: NetworkServers
     activity: Activity
-    events: Events
+    witness: Witness
     states: LaneStates
     new_owner_key: str | None
 
@@ -118,10 +119,10 @@ async def open_store(settings: Settings, clock: Clock) -> AsyncIterator[Store]:
             store = await _open_parts(settings, database, clock)
             marked = await begin_run(database, clock.now())
             if marked is not None:
-                log.warning(log.STORAGE_UNCLEAN_END_FOUND, possibly_sent=marked)
+                store.witness.saw_unclean_end(marked)
             await store.states.deactivate_idle(clock.now())
             yield store
-            await store.events.flush()
+            await store.witness.events.flush()
             await end_run(database)
         finally:
             await database.close()
@@ -139,12 +140,14 @@ async def _open_parts(settings: Settings, database: Database, clock: Clock) -> S
         flows=Flows(database),
         network_servers=NetworkServers(database, sealer, clock.now),
         activity=Activity(database),
-        events=Events(database, clock.now),
+        witness=Witness(Events(database, clock.now), clock.now),
         states=LaneStates(database),
         new_owner_key=await accounts.load(settings.owner_key, settings.data),
     )
     await store.queue.open()
-    await store.events.open()
+    await store.witness.events.open()
+    store.configurations.tell = store.witness.events.tell
+    database.on_trouble = store.witness.saw_trouble
     await store.flows.load()
     await store.configurations.load_validities()
     await store.network_servers.load()
@@ -204,15 +207,16 @@ def _tools(running: Running) -> Tools:
         client=running.network.client,
         clock=SystemClock(),
         jitter=lambda: random.uniform(-1, 1),  # noqa: S311
-        tell=store.events.tell,
+        tell=store.witness.events.tell,
+        settled=store.witness.saw_settled,
     )
 
 
 def _company(running: Running) -> Iterator[Coroutine[Any, Any, None]]:
     """Return what runs beside the lanes."""
     store, clock = running.store, SystemClock()
-    yield keep_house(store.database, store.events, _retention(running.settings), clock)
-    yield write_events(store.events, clock)
+    yield keep_house(store.database, store.witness, _retention(running.settings), clock)
+    yield write_down(store.witness, clock)
 
 
 async def _as_task(work: Awaitable[None]) -> None:
@@ -249,10 +253,16 @@ def _make_front(running: Running) -> Front:
         FlowsApi(store.flows),
         NetworkServersApi(store.network_servers, base_url),
         DeliveriesApi(store.activity, store.configurations, store.queue.webhook_id),
-        EventsApi(store.events),
+        EventsApi(store.witness.events),
     )
     api = make_api([*(route for part in parts for route in part.routes()), *planned_routes()])
-    ingest = Ingest(store.network_servers, store.flows, store.configurations.validities, store.queue)
+    ingest = Ingest(
+        store.network_servers,
+        store.flows,
+        store.configurations.validities,
+        store.queue,
+        store.witness.saw_put,
+    )
     return Front(ingest, store.accounts, api, store.can_write, SystemClock().now)
 
 

@@ -15,6 +15,7 @@ from longwire.clock import SimulatedClock
 from longwire.core.address_policy import parse_allow_list
 from longwire.core.configuration import parse_connection
 from longwire.core.connection_state import Event, State, Status
+from longwire.core.delivery import Outcome, Settlement, Waiting
 from longwire.core.event import Occurrence
 from longwire.core.message import DevEui, Message, fingerprint
 from longwire.core.request import Target
@@ -60,12 +61,24 @@ class Stage:
         self._resolver = Resolver()
         self.client = Client(self._resolver, parse_allow_list("loopback"), tls=CONTEXT)
         self.events: list[Occurrence] = []
-        self.tools = Tools(self.queue, self.states, self.client, clock, lambda: 0.0, tell=self.events.append)
+        self.settled: list[tuple[int, str, Outcome]] = []
+        self.tools = Tools(
+            self.queue,
+            self.states,
+            self.client,
+            clock,
+            lambda: 0.0,
+            tell=self.events.append,
+            settled=self._note_settled,
+        )
         self.lanes: dict[int, Lane] = {}
         self.hanging: Callable[[], int] = lambda: 0
         self.is_quiet: Callable[[], bool] = lambda: True
         self._lane_tasks: dict[int, asyncio.Task[None]] = {}
         self._numbers = itertools.count(1)
+
+    def _note_settled(self, connection_id: int, waiting: Waiting, settlement: Settlement) -> None:
+        self.settled.append((connection_id, waiting.order_key, settlement.outcome))
 
     async def open(self) -> None:
         self.database.start()

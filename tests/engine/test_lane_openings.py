@@ -2,12 +2,11 @@
 
 from datetime import timedelta
 
-from structlog.testing import capture_logs
 from tests.engine.scripted_server import Reaction, ScriptedServer
 from tests.engine.stage import T0, S, Stage
 
-from longwire import log
 from longwire.core.connection_state import Event, Status
+from longwire.core.event import Kind
 
 H = timedelta(hours=1)
 
@@ -76,16 +75,14 @@ async def test_one_event_when_it_closes_and_one_when_it_is_open_again_with_a_res
     await server.close()
     connection = await stage.connect(server.url)
     await stage.put(connection, "A1")
-    with capture_logs() as events:
-        await stage.run_lane(connection)
-        await stage.pass_time(20 * S)
-        await stage.stop_lane(connection)
-        await stage.run_lane(connection, Event.RESUME)
-        await server.open()
-        await stage.pass_time(20 * S)
+    await stage.run_lane(connection)
+    await stage.pass_time(20 * S)
+    await stage.stop_lane(connection)
+    await stage.run_lane(connection, Event.RESUME)
+    await server.open()
+    await stage.pass_time(20 * S)
 
-    told = [event["state"] for event in events if event["event"] == log.LANE_STATE_CHANGED]
-    assert told == ["CLOSED", "OPENED"]
+    assert [each.kind for each in stage.events] == [Kind.CONNECTION_CLOSING, Kind.CONNECTION_OPENED]
 
 
 async def test_a_connection_that_is_well_tells_nothing_when_it_starts(
@@ -93,10 +90,9 @@ async def test_a_connection_that_is_well_tells_nothing_when_it_starts(
 ) -> None:
     connection = await stage.connect(server.url)
     await stage.put(connection, "A1")
-    with capture_logs() as events:
-        for begin in (Event.CONNECT, Event.RESUME, Event.CONNECT):
-            await stage.run_lane(connection, begin)
-            await stage.settle()
-            await stage.stop_lane(connection)
+    for begin in (Event.CONNECT, Event.RESUME, Event.CONNECT):
+        await stage.run_lane(connection, begin)
+        await stage.settle()
+        await stage.stop_lane(connection)
 
-    assert [event for event in events if event["event"] == log.LANE_STATE_CHANGED] == []
+    assert stage.events == []

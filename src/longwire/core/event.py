@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from longwire.core.connection_state import Report, State, Status
+from longwire.core.delivery import Outcome
 
 COUNTED_FOR = timedelta(minutes=10)
 MAX_CAUSES = 8
@@ -67,6 +68,101 @@ class Kind(Enum):
         "Connection closed for good",
         "Connection {connection} is not tried any more, as its reconnectStrategy says: {cause}",
         "Restart or update it when the destination answers again; messages wait until their retention ends",
+    )
+    CONNECTION_CREATED = Entry(
+        "con-1005", Level.INFO, "Connection created", "Connection {connection} was created"
+    )
+    CONNECTION_UPDATED = Entry(
+        "con-1006", Level.INFO, "Connection updated", "Connection {connection} was updated and starts again"
+    )
+    CONNECTION_ACTIVATED = Entry(
+        "con-1007", Level.INFO, "Connection activated", "Connection {connection} was activated"
+    )
+    CONNECTION_DEACTIVATED = Entry(
+        "con-1008",
+        Level.WARN,
+        "Connection deactivated",
+        "Connection {connection} was deactivated: nothing is sent",
+        "Activate it again before the backlog's retention ends; messages wait meanwhile",
+    )
+    CONNECTION_RESTARTED = Entry(
+        "con-1009", Level.INFO, "Connection restarted", "Connection {connection} was restarted by command"
+    )
+    CONNECTION_DELETED = Entry(
+        "con-1010",
+        Level.WARN,
+        "Connection deleted",
+        "Connection {connection} was deleted; messages that waited and are DISCARDED now: {discarded}",
+        "What was discarded stays in the log and can be replayed to another connection",
+    )
+    DEBUG_ENDED = Entry(
+        "con-1011",
+        Level.INFO,
+        "Debug ended",
+        "debug of connection {connection} turned itself off after 2 days",
+        "Set debug to true again if whole requests shall be kept longer",
+    )
+    MESSAGE_LOST = Entry(
+        "dlv-2001",
+        Level.WARN,
+        "Message lost",
+        "On connection {connection} messages were lost {times}: {cause}",
+        "Correct the destination and replay them from the log, or set strictMode to have them sent again",
+        is_counted=True,
+    )
+    MESSAGE_REJECTED = Entry(
+        "dlv-2002",
+        Level.ERROR,
+        "Message rejected",
+        "On connection {connection} messages were rejected {times}: {cause}",
+        "They are dead letters; correct the destination and replay them from the log",
+        is_counted=True,
+    )
+    MESSAGE_EXPIRED = Entry(
+        "dlv-2003",
+        Level.WARN,
+        "Message expired",
+        "On connection {connection} messages became too old to be sent {times}: {cause}",
+        "If they are of use, replay them from the log, or raise uplinkTimeValidity or the backlog's retention",
+        is_counted=True,
+    )
+    MESSAGE_FAILED = Entry(
+        "dlv-2004",
+        Level.ERROR,
+        "Message failed",
+        "On connection {connection} messages could not be rendered {times}: {cause}",
+        "Correct the member of the configuration that is named and replay them from the log",
+        is_counted=True,
+    )
+    MESSAGE_UNROUTED = Entry(
+        "ing-3001",
+        Level.WARN,
+        "Message without a route",
+        "Messages that no flow routes to a connection arrived {times}: {cause}",
+        "Add the device to a flow, or make a flow without matchers for every device",
+        is_counted=True,
+    )
+    STORAGE_FAILED = Entry(
+        "sto-4001",
+        Level.ERROR,
+        "Storage trouble",
+        "The store could not be written {times}: {cause}",
+        "Free disk space and check the disk of the data folder; senders get 503 and send again meanwhile",
+        is_counted=True,
+    )
+    UNCLEAN_END = Entry(
+        "sto-4002",
+        Level.WARN,
+        "Unclean end found",
+        "Longwire did not end in an orderly way; messages that may have been sent without a record: {marked}",
+        "They are sent again with Longwire-Attempt >= 2; receivers tell repeats by their webhook-id",
+    )
+    EVENTS_UNRECORDED = Entry(
+        "sto-4003",
+        Level.WARN,
+        "Events not recorded",
+        "While the store could not be written so many events were not kept: {unrecorded}",
+        "The program's own log on standard error has more",
     )
 
     @property
@@ -164,6 +260,20 @@ def advise(occurrence: Occurrence) -> str:
     if occurrence.kind is not Kind.CONNECTION_CLOSING:
         return ""
     return _ADVICE.get(occurrence.cause.partition(":")[0], _LOOK)
+
+
+_OUTCOMES: Mapping[Outcome, Kind] = {
+    Outcome.LOST: Kind.MESSAGE_LOST,
+    Outcome.REJECTED: Kind.MESSAGE_REJECTED,
+    Outcome.EXPIRED: Kind.MESSAGE_EXPIRED,
+    Outcome.FAILED: Kind.MESSAGE_FAILED,
+}
+
+
+def of_outcome(connection_id: int, outcome: Outcome, reason: str, at: datetime) -> Occurrence | None:
+    """Return what the operator is told of a message's outcome; None where that is nothing."""
+    kind = _OUTCOMES.get(outcome)
+    return None if kind is None else Occurrence(kind, at, connection_id, reason)
 
 
 def of_report(connection_id: int, report: Report, state: State, at: datetime) -> Occurrence:

@@ -27,20 +27,22 @@ class Ledger:
         self._changed: dict[int, Event] = {}
         self.unrecorded = 0
 
-    def add(self, occurrence: Occurrence) -> None:
-        """Make an event of an occurrence, or count it in the one it repeats."""
+    def add(self, occurrence: Occurrence) -> bool:
+        """Make an event of an occurrence, or count it in the one it repeats; return whether there is a new event."""
         key = (occurrence.kind, occurrence.connection_id)
         event = self._growing.get(key)
-        if event is None or occurrence.at >= event.first.at + COUNTED_FOR:
+        is_new = event is None or occurrence.at >= event.first.at + COUNTED_FOR
+        if event is None or is_new:
             if len(self._changed) >= self._max_events:
                 self.unrecorded += occurrence.count
-                return
+                return False
             event = Event(self._next_number, occurrence, occurrence.at)
             self._next_number += 1
             if occurrence.kind.is_counted:
                 self._growing[key] = event
         event.add(occurrence)
         self._changed[event.number] = event
+        return is_new
 
     def take(self) -> list[Event]:
         """Return every event that has changed since it was taken last; each holds its whole count."""

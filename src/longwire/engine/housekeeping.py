@@ -6,28 +6,28 @@ from longwire import log
 from longwire.clock import Clock, sleep
 from longwire.core.errors import StorageUnavailable
 from longwire.storage.database import Database
-from longwire.storage.events import Events
 from longwire.storage.purge import Retention, purge
+from longwire.storage.witness import Witness
 
 EVERY = timedelta(minutes=10)
 FLUSH_EVERY = timedelta(seconds=1)
 
 
-async def write_events(events: Events, clock: Clock) -> None:
-    """Write what occurred, every second, until cancelled."""
+async def write_down(witness: Witness, clock: Clock) -> None:
+    """Write what was seen, every second, until cancelled."""
     while True:
         await sleep(clock, FLUSH_EVERY)
-        await events.flush()
+        await witness.events.flush()
 
 
-async def keep_house(database: Database, events: Events, retention: Retention, clock: Clock) -> None:
+async def keep_house(database: Database, witness: Witness, retention: Retention, clock: Clock) -> None:
     """Purge the log and the events for ever, until cancelled."""
     while True:
         try:
-            purged = await purge(database, retention, clock.now())
+            purged = await purge(database, retention, clock.now(), witness.saw_expired)
             if purged:
                 log.info(log.STORAGE_PURGED, deliveries=purged)
-            await events.purge()
+            await witness.events.purge()
         except StorageUnavailable as error:
             log.warning(log.STORAGE_COMMIT_FAILED, error=str(error))
         await sleep(clock, EVERY)

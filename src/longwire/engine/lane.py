@@ -24,7 +24,7 @@ from longwire.core.connection_state import (
     idle_at,
     step,
 )
-from longwire.core.delivery import Outcome, Settlement
+from longwire.core.delivery import Outcome, Settlement, Waiting
 from longwire.core.errors import StorageUnavailable
 from longwire.core.event import Occurrence, of_report
 from longwire.core.http import Cause
@@ -44,7 +44,11 @@ STORAGE_PAUSE = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What every lane works with; `jitter` gives -1 to 1; `tell` takes what the operator shall know, at once."""
+    """What every lane works with; `jitter` gives -1 to 1.
+
+    `tell` takes what the operator shall know; `settled` every settlement of a connection, once it is durable. Neither
+    waits.
+    """
 
     queue: Queue
     states: LaneStates
@@ -52,6 +56,7 @@ class Tools:
     clock: Clock
     jitter: Callable[[], float]
     tell: Callable[[Occurrence], None]
+    settled: Callable[[int, Waiting, Settlement], None]
     budget: Budget = field(default_factory=Budget)
 
 
@@ -219,16 +224,9 @@ class Lane:
                     self._tell(report)
 
     def _tell(self, report: Report | None) -> None:
-        if report is None:
-            return
-        connection_id = self._desired.connection_id
-        log.info(
-            log.LANE_STATE_CHANGED,
-            connection=connection_id,
-            state=report.status.value,
-            reason=report.reason,
-        )
-        self._tools.tell(of_report(connection_id, report, self._state, self._tools.clock.now()))
+        if report is not None:
+            now = self._tools.clock.now()
+            self._tools.tell(of_report(self._desired.connection_id, report, self._state, now))
 
     async def _try_to_reach(self) -> None:
         configuration = self._desired.target.configuration
@@ -286,6 +284,7 @@ class Lane:
             log.error(log.LANE_DELIVERY_CRASHED, connection=self._desired.connection_id)
             visit = self._sender.failed_by_bug(ready.waiting, error)
         await self._settle(visit.settlement)
+        self._tools.settled(self._desired.connection_id, ready.waiting, visit.settlement)
         if visit.closing is not None:
             self._report(_trouble(visit.cause), visit.closing)
         elif visit.has_answered:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Row
 
 from longwire.core.configuration import Connection, Run, map_secrets, mask, parse_connection, to_document
 from longwire.core.errors import Conflict, NotFound
+from longwire.core.event import Kind, Occurrence
 from longwire.storage import queue_sql, waiting
 from longwire.storage.database import Database
 from longwire.storage.edit import Edit, check_revision
@@ -52,7 +53,11 @@ class Listed:
 
 
 class Configurations:
-    """Reads and saves connections; `announce` is called with the id of each one that changed, once it is durable."""
+    """Reads and saves connections.
+
+    Once a change is durable, `announce` is called with the connection's id, and `tell` with what the operator shall
+    know of it.
+    """
 
     def __init__(self, database: Database, sealer: Sealer, now: Callable[[], datetime]) -> None:
         """Announce to nobody until `announce` is set."""
@@ -63,6 +68,7 @@ class Configurations:
         # How old a message may be that arrives for a connection; for those that say so.
         self.validities: dict[int, timedelta] = {}
         self.announce: Callable[[int], None] = lambda _connection_id: None
+        self.tell: Callable[[Occurrence], None] = lambda _occurrence: None
 
     async def load_validities(self) -> None:
         """Read how old messages may be: at the start; every change keeps it up to date."""
@@ -76,6 +82,7 @@ class Configurations:
         downlink_uuid = str(uuid.uuid4())
         connection_id = await self._database.write(lambda sql: self._insert(sql, connection, downlink_uuid))
         self._remember(connection_id, connection)
+        self._tell(Kind.CONNECTION_CREATED, connection_id)
         self.announce(connection_id)
         return connection_id
 
@@ -98,6 +105,7 @@ class Configurations:
             await check(connection)
             await self._database.write(lambda sql: self._update(sql, stored, connection))
             self._remember(connection_id, connection)
+        self._tell(_change(stored.connection, connection), connection_id)
         self.announce(connection_id)
 
     async def delete(
@@ -112,7 +120,8 @@ class Configurations:
             await self._database.write(lambda sql: _delete(sql, connection_id, keep_backlog=keep_backlog))
             self.validities.pop(connection_id, None)
         self.announce(connection_id)
-        await queue_sql.discard_backlog(self._database, connection_id, self._now)
+        discarded = await queue_sql.discard_backlog(self._database, connection_id, self._now)
+        self._tell(Kind.CONNECTION_DELETED, connection_id, discarded=discarded)
 
     async def load(self, connection_id: int) -> StoredConnection:
         """Return a connection with its secrets opened; raises NotFound."""
@@ -146,6 +155,7 @@ class Configurations:
         change = sa.update(table).where(where).values(restarts=table.c.restarts + 1)
         if await self._database.write(lambda sql: sql.execute(change).rowcount) == 0:
             raise NotFound("there is no such connection")
+        self._tell(Kind.CONNECTION_RESTARTED, connection_id)
         self.announce(connection_id)
 
     async def active_runs(self) -> dict[int, Run]:
@@ -161,6 +171,9 @@ class Configurations:
         if connection_id is None:
             raise NotFound("there is no such downlink address")
         return connection_id
+
+    def _tell(self, kind: Kind, connection_id: int, **facts: int) -> None:
+        self.tell(Occurrence(kind, self._now(), connection_id, facts=facts))
 
     def _remember(self, connection_id: int, connection: Connection) -> None:
         validity = connection.configuration.uplink_time_validity
@@ -233,6 +246,13 @@ class Configurations:
 
 
 _STATE_COLUMNS = ("status", "since", "reason", "startup_time", "retry_at")
+
+
+def _change(before: Connection, after: Connection) -> Kind:
+    """Return what the operator is told of a change."""
+    if before.active == after.active:
+        return Kind.CONNECTION_UPDATED
+    return Kind.CONNECTION_ACTIVATED if after.active else Kind.CONNECTION_DEACTIVATED
 
 
 def _newest(connection_id: int) -> sa.Select[Any]:

@@ -67,6 +67,8 @@ class Database:
         self._path = path
         self._inbox: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._waiting = 0
+        # Told, in the event loop, why a batch could not be written.
+        self.on_trouble: Callable[[str], None] = lambda _cause: None
         self._writer_engine = _engine(path, "BEGIN IMMEDIATE", _WRITER_PRAGMAS)
         self._reader_engine = _engine(path, "BEGIN", _READER_PRAGMAS)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
@@ -168,6 +170,8 @@ class Database:
     def _resolve(self, results: list[_Result]) -> None:
         """Tell each who waits; one that has gone (cancelled) must not disturb the others."""
         self._waiting -= len(results)
+        if isinstance(results[0].error, StorageUnavailable):
+            self.on_trouble(str(results[0].error))
         for result in results:
             if result.write.future.done():
                 continue

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
 from sqlalchemy.engine import Row
 
+from longwire import log
 from longwire.core.errors import StorageUnavailable
-from longwire.core.event import Event, Occurrence
+from longwire.core.event import Event, Kind, Level, Occurrence
 from longwire.core.ledger import Ledger
 from longwire.storage.activity import Page
 from longwire.storage.database import Database
@@ -23,6 +24,7 @@ from longwire.storage.schema import event as table
 KEPT_FOR = timedelta(days=30)
 MOST_KEPT = 250_000
 _SLICE = 500
+_QUIET = (Level.DEBUG, Level.INFO)
 
 # A counted event that has grown replaces its row.
 _WRITE = "INSERT OR REPLACE INTO event (id, at, level, code, connection_id, message, data) VALUES {rows}"
@@ -56,13 +58,15 @@ class Events:
         self._ledger = Ledger(1 + await self._database.read(lambda sql: sql.scalar(query) or 0))
 
     def tell(self, occurrence: Occurrence) -> None:
-        """Keep an occurrence in memory until the next flush; never waits."""
-        self._ledger.add(occurrence)
+        """Keep an occurrence in memory until the next flush; never waits. What makes a new event is logged too."""
+        if self._ledger.add(occurrence):
+            _log(occurrence)
 
     async def flush(self) -> None:
         """Write what is new; what cannot be written is kept for the next flush."""
         self._ledger.forget_old(self._now())
         events = self._ledger.take()
+        unrecorded = self._ledger.unrecorded
         while events:
             part = events[:_SLICE]
             try:
@@ -71,6 +75,9 @@ class Events:
                 self._ledger.put_back(events)
                 return
             events = events[_SLICE:]
+        if unrecorded:
+            self._ledger.unrecorded -= unrecorded
+            self.tell(Occurrence(Kind.EVENTS_UNRECORDED, self._now(), facts={"unrecorded": unrecorded}))
 
     async def list(self, wanted: EventFilter, page: Page) -> tuple[int, Sequence[Row[Any]]]:
         """Return how many events match, and a page of them, newest first."""
@@ -105,6 +112,18 @@ class Events:
         names = await self._database.read(lambda sql: _names(sql, ids))
         rows = [_row(each, names.get(each.first.connection_id)) for each in events]
         await self._database.write(lambda sql: write_rows(sql, _WRITE, rows))
+
+
+def _log(occurrence: Occurrence) -> None:
+    write = log.info if occurrence.kind.level in _QUIET else log.warning
+    write(
+        log.EVENT_TOLD,
+        code=occurrence.kind.code,
+        what=occurrence.kind.value.title,
+        connection=occurrence.connection_id,
+        cause=occurrence.cause,
+        **occurrence.facts,
+    )
 
 
 def _row(event: Event, name: str | None) -> tuple[Any, ...]:

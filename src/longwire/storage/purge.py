@@ -1,9 +1,10 @@
 """What the log no longer keeps: deleted in slices of some milliseconds, so that the writer stays free for others."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
@@ -13,6 +14,10 @@ from longwire.storage.database import Database
 from longwire.storage.micros import MICROSECOND, to_micros
 from longwire.storage.queue_sql import DEDUPE_FOR, LAST_ID, discard_backlog, highest_id
 from longwire.storage.schema import attempt, connection, connection_revision, delivery, message, seen, setting
+
+T = TypeVar("T")
+
+OVERDUE = "past the backlog's retention"
 
 _SLICE = 500
 _VACUUM_SLICE = 250
@@ -29,8 +34,20 @@ class Retention:
     backlog: timedelta = timedelta(days=7)
 
 
-async def purge(database: Database, retention: Retention, now: datetime) -> int:
-    """Delete what is past its retention, expire what waited too long; return how many deliveries went."""
+def _ignore(_expired: Mapping[int, int]) -> None:
+    pass
+
+
+async def purge(
+    database: Database,
+    retention: Retention,
+    now: datetime,
+    saw_expired: Callable[[Mapping[int, int]], None] = _ignore,
+) -> int:
+    """Delete what is past its retention, expire what waited too long; return how many deliveries went.
+
+    `saw_expired` is told how many messages of which connections have expired, slice by slice.
+    """
     await database.write(lambda sql: sql.execute(_old_fingerprints(now)))
     await database.write(_remember_last_id)
     kept_long = [each.value for each in (*DEAD_LETTERS, Outcome.FILTERED)]
@@ -46,7 +63,7 @@ async def purge(database: Database, retention: Retention, now: datetime) -> int:
     overdue = sa.select(delivery.c.id).where(
         sa.text("outcome = 'QUEUED'"), delivery.c.received_at < to_micros(now - retention.backlog)
     )
-    await _in_slices(database, overdue, lambda sql, ids: _expire(sql, ids, now))
+    await _in_slices(database, overdue, lambda sql, ids: _expire(sql, ids, now), saw_expired)
     for connection_id in await database.read(_deleted_with_backlog):
         await discard_backlog(database, connection_id, lambda: now)
     await database.write(_delete_unused_revisions)
@@ -55,15 +72,21 @@ async def purge(database: Database, retention: Retention, now: datetime) -> int:
 
 
 async def _in_slices(
-    database: Database, query: sa.Select[Any], change: Callable[[Sql, list[int]], None]
+    database: Database,
+    query: sa.Select[Any],
+    change: Callable[[Sql, list[int]], T],
+    then: Callable[[T], None] = lambda _result: None,
 ) -> int:
-    """Change what the query finds, slice by slice; the ids are found by a reader, not by the writer."""
+    """Change what the query finds, slice by slice; the ids are found by a reader, not by the writer.
+
+    `then` gets what each change returned, once it is durable.
+    """
     changed = 0
     while True:
         ids = await database.read(lambda sql: list(sql.scalars(query.limit(_SLICE))))
         if not ids:
             return changed
-        await database.write(lambda sql, ids=ids: change(sql, ids))  # type: ignore[misc]
+        then(await database.write(lambda sql, ids=ids: change(sql, ids)))  # type: ignore[misc]
         changed += len(ids)
 
 
@@ -75,14 +98,15 @@ def _delete_deliveries(sql: Sql, ids: list[int]) -> None:
     sql.execute(sa.delete(message).where(message.c.id.in_(messages), ~still_used))
 
 
-def _expire(sql: Sql, ids: list[int], now: datetime) -> None:
-    sql.execute(
+def _expire(sql: Sql, ids: list[int], now: datetime) -> Counter[int]:
+    """Return how many messages of which connections have expired."""
+    change = (
         sa.update(delivery)
         .where(delivery.c.id.in_(ids), sa.text("outcome = 'QUEUED'"))
-        .values(
-            outcome=Outcome.EXPIRED.value, reason="past the backlog's retention", settled_at=to_micros(now)
-        )
+        .values(outcome=Outcome.EXPIRED.value, reason=OVERDUE, settled_at=to_micros(now))
+        .returning(delivery.c.connection_id)
     )
+    return Counter(sql.scalars(change))
 
 
 def _deleted_with_backlog(sql: Sql) -> list[int]:

@@ -318,11 +318,17 @@ def highest_id(sql: Sql) -> int:
     return max(int(floor or 0), waiting, *found)
 
 
-async def discard_backlog(database: Database, connection_id: int, now: Callable[[], datetime]) -> None:
-    """Make what waits on a deleted connection DISCARDED, in slices, so that the writer stays free for others."""
+async def discard_backlog(database: Database, connection_id: int, now: Callable[[], datetime]) -> int:
+    """Make what waits on a deleted connection DISCARDED; return how many messages that were.
+
+    In slices, so that the writer stays free for others.
+    """
+    discarded = 0
     changed = _SLICE
     while changed == _SLICE:
         changed = await database.write(lambda sql: _discard_slice(sql, connection_id, to_micros(now())))
+        discarded += changed
+    return discarded
 
 
 def _discard_slice(sql: Sql, connection_id: int, at: int) -> int:

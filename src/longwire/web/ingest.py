@@ -1,9 +1,8 @@
 """The ingest door: authenticate and parse by the source, route, put, answer. 200 only once it is durable."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 
-from longwire import log
 from longwire.core.delivery import is_expired
 from longwire.core.flow import route
 from longwire.core.message import Message
@@ -11,7 +10,7 @@ from longwire.sources import thingpark
 from longwire.sources.ingest_request import IngestRequest
 from longwire.storage.flows import Flows
 from longwire.storage.network_servers import NetworkServers
-from longwire.storage.queue_sql import Put, Queue
+from longwire.storage.queue_sql import Accepted, Put, Queue
 
 
 class Ingest:
@@ -23,14 +22,17 @@ class Ingest:
         flows: Flows,
         validities: Mapping[int, timedelta],
         queue: Queue,
+        witness: Callable[[Put, Accepted], None],
     ) -> None:
-        """Keep what a request is checked against, and where it goes; `validities` by connection."""
+        """Keep what a request is checked against, and where it goes; `validities` by connection.
+
+        `witness` sees what was put, and what came of it, once it is durable.
+        """
         self._network_servers = network_servers
         self._flows = flows
         self._validities = validities
         self._queue = queue
-        self._unrouted_since_log = 0
-        self._unrouted_logged_at: datetime | None = None
+        self._witness = witness
 
     async def accept(self, request: IngestRequest) -> None:
         """Return when the message is durable, or known from within the last hour.
@@ -40,9 +42,8 @@ class Ingest:
         stored = self._network_servers.get(request.network_server_id)
         message = thingpark.parse(request, stored.server)
         connection_ids = route(self._flows.routes, message.dev_eui)
-        await self._queue.put(Put(message, connection_ids, self._expired(message, connection_ids)))
-        if not connection_ids:
-            self._warn_unrouted(message.dev_eui, request.received_at)
+        put = Put(message, connection_ids, self._expired(message, connection_ids))
+        self._witness(put, await self._queue.put(put))
 
     def _expired(self, message: Message, connection_ids: tuple[int, ...]) -> frozenset[int]:
         """Return for which connections the message is too old on arrival."""
@@ -52,13 +53,3 @@ class Ingest:
             if (validity := self._validities.get(connection_id)) is not None
             and is_expired(message.aged_from, validity, message.received_at)
         )
-
-    def _warn_unrouted(self, dev_eui: str | None, now: datetime) -> None:
-        """Log at most one warning a minute, with the count since the last."""
-        self._unrouted_since_log += 1
-        last = self._unrouted_logged_at
-        if last is not None and (now - last).total_seconds() < 60:  # noqa: PLR2004
-            return
-        log.warning(log.INGEST_UPLINK_UNROUTED, dev_eui=dev_eui, count=self._unrouted_since_log)
-        self._unrouted_since_log = 0
-        self._unrouted_logged_at = now
