@@ -104,7 +104,7 @@ def test_there_are_at_most_100_headers() -> None:
     assert len(sources(with_headers({f"X-{n}": "x" for n in range(100)}))) == 100
 
     ((field, message),) = refusal({f"X-{n}": "x" for n in range(101)})
-    assert (field, message) == ("configuration.headers", "configuration.headers: more than 100 headers")
+    assert (field, message) == ("configuration.headers", "configuration.headers: more than 100 members")
 
 
 # Values

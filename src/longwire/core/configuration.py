@@ -3,92 +3,22 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from enum import Enum
 from typing import Any
 
+from longwire.core.connector import CONNECTION, CONNECTOR_ID, StrictModeAction
 from longwire.core.destination import Destination, parse_destination
+from longwire.core.document import Document, read_body
 from longwire.core.errors import InvalidInput, LongwireError
-from longwire.core.fields import MASK, Fields, Known, without_none
+from longwire.core.fields import MASK, without_none
 from longwire.core.headers import Headers, is_secret_header, parse_headers
 from longwire.core.http import Endpoint, Proxy, TlsSettings
-from longwire.core.json_text import MAX_BODY_BYTES
 from longwire.core.pattern import make_pattern
 from longwire.core.proxy import parse_proxy
 from longwire.core.schedule import Strategy
 from longwire.core.signature import SigningKey, parse_signing_secret
 
-CONNECTOR_ID = "actility-http-iot"
-
 _SECOND = timedelta(seconds=1)
-_LONGEST_PEM = 64 * 1024
 _NOWHERE = Destination("", Endpoint("http", "", 80), make_pattern("", ()))
-_CONFIGURATION = Known(
-    built=frozenset(
-        {
-            "destinationURL",
-            "headers",
-            "strictMode",
-            "description",
-            "createDevices",
-            "sendMetadata",
-            "sendRawDecodedFormat",
-            "downlinkEnabled",
-            "maxInFlight",
-            "requestTimeout",
-            "blamePeriod",
-            "reconnectStrategy",
-            "strictModeAction",
-            "uplinkTimeValidity",
-            "maxRequestsPerSecond",
-            "signingSecret",
-            "proxy",
-            "tls",
-        }
-    ),
-    planned=frozenset(
-        {
-            "downlinkAsId",
-            "downlinkAsKey",
-            "downlinkPort",
-            "lrcCompliance",
-            "tunnelInterfaceAuthenticationKey",
-        }
-    ),
-    elsewhere={name: name for name in ("name", "active", "debug", "brand", "alarms", "connectorId")},
-)
-
-_PROXY = Known(built=frozenset({"hostname", "username", "password"}))
-_TLS = Known(built=frozenset({"caCertificate", "clientCertificate", "clientKey", "verify"}))
-
-READ_ONLY = frozenset(
-    {
-        "id",
-        "state",
-        "startupTime",
-        "downlinkUrl",
-        "stateReason",
-        "stateSince",
-        "nextReconnectTime",
-        "lag",
-        "updatedAt",
-    }
-)
-
-_CONNECTION = Known(
-    built=frozenset(
-        {"connectorId", "name", "active", "brand", "alarms", "upOperations", "dlOperations", "configuration"}
-    ),
-    planned=frozenset({"debug"}),
-    ignored=READ_ONLY,
-    elsewhere={name: f"configuration.{name}" for name in _CONFIGURATION.built | _CONFIGURATION.planned},
-)
-
-
-class StrictModeAction(Enum):
-    """What strict mode does about an answer other than 2xx: send again, or close and keep the message first."""
-
-    RESEND = "RESEND"
-    CLOSE = "CLOSE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,90 +84,75 @@ def parse_connection(body: Any, stored: Connection | None = None) -> Connection:
 
     A masked secret keeps the value of `stored`. Raises InvalidDocument with every member that is wrong.
     """
-    fields = Fields(body)
-    fields.check_names(_CONNECTION)
-    if fields.required_text("connectorId") not in {CONNECTOR_ID, ""}:
-        fields.wrong("connectorId", f"must be {CONNECTOR_ID}")
-    for not_built in ("alarms", "upOperations", "dlOperations"):
-        fields.empty_array(not_built)
+    document = read_body(CONNECTION, body)
     connection = Connection(
-        name=_name(fields),
-        active=fields.boolean("active", default=True),
-        brand=fields.text("brand"),
-        configuration=_parse_configuration(fields.inner("configuration", required=True), stored),
+        name=document.text("name"),
+        active=document.boolean("active"),
+        brand=document.text("brand"),
+        configuration=_parse_configuration(document.inner("configuration"), stored),
     )
-    fields.finish()
+    document.finish()
     return connection
 
 
-def _name(fields: Fields) -> str | None:
-    name = fields.text("name", longest=255)
-    if name == "":
-        fields.wrong("name", "must not be empty")
-    return name
-
-
-def _parse_configuration(fields: Fields, stored: Connection | None) -> Configuration:
-    fields.check_names(_CONFIGURATION)
+def _parse_configuration(document: Document, stored: Connection | None) -> Configuration:
     before = stored.configuration if stored else None
-    proxy = _parse_proxy(fields, before.proxy if before else None)
-    tls = _parse_tls(fields, before.tls if before else TlsSettings())
-    destination = _parse_destination(fields)
+    proxy = _parse_proxy(document, before.proxy if before else None)
+    tls = _parse_tls(document, before.tls if before else TlsSettings())
+    destination = _parse_destination(document)
     endpoint = replace(destination.endpoint, proxy=proxy.proxy if proxy else None, tls=tls)
     return Configuration(
         destination=replace(destination, endpoint=endpoint),
         proxy=proxy,
         tls=tls,
-        headers=parse_headers(fields.inner("headers"), before.headers if before else ()),
-        strict_mode=fields.boolean("strictMode", default=False),
-        description=fields.text("description"),
-        create_devices=fields.boolean("createDevices", default=True),
-        send_metadata=fields.boolean("sendMetadata", default=False),
-        send_raw_decoded_format=fields.boolean("sendRawDecodedFormat", default=False),
-        downlink_enabled=fields.boolean("downlinkEnabled", default=True),
-        max_in_flight=fields.integer("maxInFlight", 16, 1, 256),
-        request_timeout=fields.duration("requestTimeout", 10 * _SECOND, _SECOND, 60 * _SECOND),
-        blame_period=fields.integer("blamePeriod", 30, 0, 86400) * _SECOND,
-        strategy=Strategy(fields.choice("reconnectStrategy", "NORMAL", [each.value for each in Strategy])),
-        strict_mode_action=StrictModeAction(
-            fields.choice("strictModeAction", "RESEND", [each.value for each in StrictModeAction])
-        ),
-        uplink_time_validity=_parse_validity(fields),
-        max_requests_per_second=fields.number("maxRequestsPerSecond", 0.01, 10_000),
-        signing=_parse_signing(fields, before.signing if before else None),
+        headers=parse_headers(document, before.headers if before else ()),
+        strict_mode=document.boolean("strictMode"),
+        description=document.text("description"),
+        create_devices=document.boolean("createDevices"),
+        send_metadata=document.boolean("sendMetadata"),
+        send_raw_decoded_format=document.boolean("sendRawDecodedFormat"),
+        downlink_enabled=document.boolean("downlinkEnabled"),
+        max_in_flight=document.integer("maxInFlight"),
+        request_timeout=document.duration("requestTimeout"),
+        blame_period=document.integer("blamePeriod") * _SECOND,
+        strategy=Strategy(document.required_text("reconnectStrategy")),
+        strict_mode_action=StrictModeAction(document.required_text("strictModeAction")),
+        uplink_time_validity=_parse_validity(document),
+        max_requests_per_second=document.number("maxRequestsPerSecond"),
+        signing=_parse_signing(document, before.signing if before else None),
     )
 
 
-def _parse_validity(fields: Fields) -> Validity | None:
-    if "uplinkTimeValidity" not in fields.members:
+def _parse_validity(document: Document) -> Validity | None:
+    if "uplinkTimeValidity" not in document.values:
         return None
-    age = fields.duration("uplinkTimeValidity", _SECOND, _SECOND, timedelta(days=3650))
-    return Validity(str(fields.members["uplinkTimeValidity"]), age)
+    return Validity(str(document.written["uplinkTimeValidity"]), document.duration("uplinkTimeValidity"))
 
 
-def _parse_proxy(fields: Fields, stored: ConfiguredProxy | None) -> ConfiguredProxy | None:
-    if "proxy" not in fields.members:
+def _parse_proxy(document: Document, stored: ConfiguredProxy | None) -> ConfiguredProxy | None:
+    if "proxy" not in document.values:
         return None
-    inner = fields.inner("proxy")
-    inner.check_names(_PROXY)
+    inner = document.inner("proxy")
     hostname = inner.required_text("hostname")
     password = inner.secret("password", stored.proxy.password if stored else None)
+    if not hostname:
+        return None
     try:
-        return ConfiguredProxy(hostname, parse_proxy(hostname, inner.text("username"), password, inner.path))
+        return ConfiguredProxy(
+            hostname, parse_proxy(hostname, inner.text("username"), password, document.at("proxy"))
+        )
     except InvalidInput as problem:
-        if hostname:
-            fields.note(problem)
+        document.note(problem)
         return None
 
 
-def _parse_tls(fields: Fields, stored: TlsSettings) -> TlsSettings:
-    inner = fields.inner("tls")
-    inner.check_names(_TLS)
+def _parse_tls(document: Document, stored: TlsSettings) -> TlsSettings:
+    inner = document.inner("tls")
     settings = TlsSettings(
-        inner.text("caCertificate", longest=_LONGEST_PEM),
-        inner.text("clientCertificate", longest=_LONGEST_PEM),
+        inner.text("caCertificate"),
+        inner.text("clientCertificate"),
         inner.secret("clientKey", stored.client_key),
-        inner.boolean("verify", default=True),
+        inner.boolean("verify"),
     )
     if (settings.client_certificate is None) != (settings.client_key is None):
         missing = "clientKey" if settings.client_key is None else "clientCertificate"
@@ -245,24 +160,23 @@ def _parse_tls(fields: Fields, stored: TlsSettings) -> TlsSettings:
     return settings
 
 
-def _parse_signing(fields: Fields, stored: Signing | None) -> Signing | None:
-    secret = fields.secret("signingSecret", stored.secret if stored else None)
+def _parse_signing(document: Document, stored: Signing | None) -> Signing | None:
+    secret = document.secret("signingSecret", stored.secret if stored else None)
     if secret is None or secret == MASK:
         return None
     try:
-        return Signing(secret, parse_signing_secret(secret, fields.at("signingSecret")))
+        return Signing(secret, parse_signing_secret(secret, document.at("signingSecret")))
     except InvalidInput as problem:
-        fields.note(problem)
+        document.note(problem)
         return None
 
 
-def _parse_destination(fields: Fields) -> Destination:
-    url = fields.required_text("destinationURL", longest=MAX_BODY_BYTES)
+def _parse_destination(document: Document) -> Destination:
+    url = document.required_text("destinationURL")
     try:
-        return parse_destination(url, fields.at("destinationURL"))
+        return parse_destination(url, document.at("destinationURL")) if url else _NOWHERE
     except LongwireError as problem:
-        if url:
-            fields.note(problem)
+        document.note(problem)
         return _NOWHERE
 
 

@@ -4,20 +4,58 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from longwire.core.errors import InvalidInput, NotAvailableYet
-from longwire.core.fields import Fields, Known, without_none
+from longwire.core.document import Document, Member, Object, read_body
+from longwire.core.fields import without_none
+from longwire.core.kinds import Choice, EmptyList, ListOf, Text
 from longwire.core.message import DevEui, parse_dev_eui
 
-_FLOW = Known(
-    built=frozenset({"name", "description", "matchers", "connectors", "upOperations"}),
-    planned=frozenset({"driver", "skipDecoding"}),
-    ignored=frozenset({"id"}),
-)
-_MATCHER = Known(built=frozenset({"type", "key"}), planned=frozenset({"tags", "model", "application"}))
-_CONNECTOR = Known(
-    built=frozenset({"id", "connectionId"}), planned=frozenset({"configuration", "uplinkTimeValidity"})
-)
 _KEY_PREFIX = "lora:"
+# What parse_dev_eui reads.
+_KEY = _KEY_PREFIX + "(?:[:-]*[0-9A-Fa-f]){16}[:-]*"
+_MATCHER = Object(
+    name="Matcher",
+    members={
+        "type": Member(
+            kind=Choice(("key",), planned=("thing",)), description="What it matches by.", required=True
+        ),
+        "key": Member(
+            kind=Text(pattern=_KEY, says=f"expected {_KEY_PREFIX}<DevEUI>, of 16 hexadecimal digits"),
+            description="`lora:<DevEUI>`.",
+            required=True,
+        ),
+    },
+    planned=frozenset({"tags", "model", "application"}),
+)
+_CONNECTOR = Object(
+    name="FlowConnector",
+    members={
+        "id": Member(kind=Text(), description="The caller's own id of this entry."),
+        "connectionId": Member(
+            kind=Text(pattern="[0-9]{1,18}", says="there is no such connection"),
+            description="The connection the messages go to.",
+            required=True,
+        ),
+    },
+    planned=frozenset({"configuration", "uplinkTimeValidity"}),
+)
+FLOW = Object(
+    name="Flow",
+    members={
+        "id": Member(kind=Text(), description="The id.", read_only=True, required=True),
+        "name": Member(kind=Text(longest=255), description="The name, for people."),
+        "description": Member(kind=Text(), description="A text for people."),
+        "matchers": Member(
+            kind=ListOf(_MATCHER),
+            description="Which devices, any of them; none: every device that no other flow matches.",
+            default=[],
+        ),
+        "connectors": Member(
+            kind=ListOf(_CONNECTOR), description="The connections their messages go to.", required=True
+        ),
+        "upOperations": Member(kind=EmptyList(), description="Not built yet: must be empty.", default=[]),
+    },
+    planned=frozenset({"driver", "skipDecoding"}),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,54 +88,24 @@ class Routes:
 
 def parse_flow(body: Any) -> Flow:
     """Return the flow of a POST body; raises InvalidDocument."""
-    fields = Fields(body)
-    fields.check_names(_FLOW)
-    fields.empty_array("upOperations")
+    document = read_body(FLOW, body)
     flow = Flow(
-        fields.text("name", longest=255),
-        fields.text("description"),
-        tuple(dict.fromkeys(_dev_euis(fields))),
-        tuple(_connections(fields)),
+        document.text("name"),
+        document.text("description"),
+        tuple(dict.fromkeys(_dev_euis(document))),
+        tuple(
+            (connector.text("id"), int(connector.required_text("connectionId") or 0))
+            for connector in document.elements("connectors")
+        ),
     )
-    fields.finish()
+    document.finish()
     return flow
 
 
-def _dev_euis(fields: Fields) -> Iterable[DevEui]:
-    for path, element in fields.elements("matchers"):
-        matcher = Fields(element, path, fields.problems)
-        kind = matcher.required_text("type")
-        if kind == "thing":
-            matcher.note(NotAvailableYet(f"{matcher.at('type')}: thing", field=matcher.at("type")))
-            continue
-        matcher.check_names(_MATCHER)
-        if kind not in {"key", ""}:
-            matcher.wrong("type", f"expected key or thing, got {kind[:40]!r}")
-        key = matcher.required_text("key")
-        try:
-            yield _key_dev_eui(key, matcher.at("key"))
-        except InvalidInput as problem:
-            if key:
-                matcher.note(problem)
-
-
-def _key_dev_eui(key: str, field: str) -> DevEui:
-    if not key.startswith(_KEY_PREFIX):
-        raise InvalidInput(field, f"expected {_KEY_PREFIX}<DevEUI>, got {key[:40]!r}")
-    return parse_dev_eui(key.removeprefix(_KEY_PREFIX), field)
-
-
-def _connections(fields: Fields) -> Iterable[tuple[str | None, int]]:
-    if "connectors" not in fields.members:
-        fields.wrong("connectors", "required")
-    for path, element in fields.elements("connectors"):
-        connector = Fields(element, path, fields.problems)
-        connector.check_names(_CONNECTOR)
-        connection_id = connector.required_text("connectionId")
-        if connection_id.isdecimal() and connection_id.isascii() and len(connection_id) < 19:  # noqa: PLR2004
-            yield connector.text("id"), int(connection_id)
-        elif connection_id:
-            connector.wrong("connectionId", "there is no such connection")
+def _dev_euis(document: Document) -> Iterable[DevEui]:
+    for matcher in document.elements("matchers"):
+        if key := matcher.required_text("key"):
+            yield parse_dev_eui(key.removeprefix(_KEY_PREFIX), matcher.at("key"))
 
 
 def to_document(flow: Flow) -> dict[str, Any]:

@@ -1,16 +1,17 @@
 """The configured headers: which names and values are allowed, which values are secrets (specification, section 3)."""
 
-import re
 from collections.abc import Mapping
 
 from longwire.core import pattern
+from longwire.core.document import Document
 from longwire.core.errors import InvalidInput, LongwireError
-from longwire.core.fields import MASK, Fields
+from longwire.core.fields import MASK
+from longwire.core.kinds import MapOf, Text
 from longwire.core.pattern import MAX_RENDERED_BYTES, Pattern
 
 MAX_HEADERS = 100
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _SECRET_WORDS = ("authorization", "cookie", "key", "token", "secret", "password", "signature")
 _OURS_OR_FRAMING = frozenset(
     {
@@ -32,28 +33,31 @@ _REFUSED_PREFIXES = ("proxy-", "webhook-", "longwire-")
 Headers = tuple[tuple[str, Pattern], ...]
 
 
-def parse_headers(fields: Fields, stored: Headers) -> Headers:
+HEADERS = MapOf(
+    names=Text(pattern=_HEADER_NAME, says="not a header name (letters, digits and !#$%&'*+-.^_`|~)"),
+    value=Text(longest=MAX_RENDERED_BYTES, format="longwire-pattern"),
+    most=MAX_HEADERS,
+)
+
+
+def parse_headers(document: Document, stored: Headers) -> Headers:
     """Return the headers of a configuration; a masked secret keeps its value in `stored`.
 
-    What is wrong is noted in `fields`.
+    What is wrong is noted in the document.
     """
     known = {name.lower(): value for name, value in stored}
     headers: dict[str, tuple[str, Pattern]] = {}
-    if len(fields.members) > MAX_HEADERS:
-        fields.wrong("", f"more than {MAX_HEADERS} headers")
-    for name in list(fields.members)[:MAX_HEADERS]:
+    for name, value in document.map("headers").items():
+        field = document.place.inside("headers").inside(name).path
         try:
-            _check_header_name(name, fields.at(name), taken=name.lower() in headers)
-            value = fields.text(name, "")
-            headers[name.lower()] = name, _header_value(name, value or "", fields.at(name), known)
+            _check_header_name(name, field, taken=name.lower() in headers)
+            headers[name.lower()] = name, _header_value(name, value, field, known)
         except LongwireError as problem:
-            fields.note(problem)
+            document.note(problem)
     return tuple(headers.values())
 
 
 def _check_header_name(name: str, field: str, *, taken: bool) -> None:
-    if not _TOKEN.fullmatch(name):
-        raise InvalidInput(field[:200], "not a header name (letters, digits and !#$%&'*+-.^_`|~)")
     # Many servers (CGI, WSGI) take `_` for `-`.
     plain = name.lower().replace("_", "-")
     if plain in _OURS_OR_FRAMING or plain.startswith(_REFUSED_PREFIXES):

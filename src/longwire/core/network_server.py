@@ -1,25 +1,55 @@
 """The document of a network server: its type, its key, what it accepts (specification, sections 8 and 18)."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from longwire.core.document import Member, Object, read_body
 from longwire.core.errors import NotAvailableYet
-from longwire.core.fields import MASK, Fields, Known
+from longwire.core.fields import MASK
+from longwire.core.kinds import TIME, Boolean, Choice, Duration, Text
 
-_KEY = re.compile(r"[0-9A-Fa-f]{32}")
-_LATER_TYPES = ("chirpstack", "thethingsstack")
-
-_THINGPARK = Known(
-    built=frozenset({"asKey", "maxTimeDeviation", "acceptUnsignedReports"}),
+_SECOND = timedelta(seconds=1)
+_THINGPARK = Object(
+    name="NetworkServerConfiguration",
+    members={
+        "asKey": Member(
+            kind=Text(pattern=r"[0-9A-Fa-f]{32}|\*{5}", says="expected 32 hexadecimal digits"),
+            description="ThingPark's tunnel key; absent: unsigned messages are accepted.",
+            secret=True,
+        ),
+        "maxTimeDeviation": Member(
+            kind=Duration(_SECOND, timedelta(days=1)),
+            description="How far a message's `Time` may be from ours; absent: not judged.",
+        ),
+        "acceptUnsignedReports": Member(
+            kind=Boolean(),
+            description="Reports (never uplinks) are accepted without a Token.",
+            default=True,
+        ),
+    },
     planned=frozenset({"asId", "lrcUrl"}),
 )
-_NETWORK_SERVER = Known(
-    built=frozenset({"name", "type", "autoRegisterDevices", "configuration"}),
-    ignored=frozenset({"id", "uplinkUrl", "lastUplinkAt", "createdAt"}),
-    elsewhere={name: f"configuration.{name}" for name in _THINGPARK.built | _THINGPARK.planned},
+NETWORK_SERVER = Object(
+    name="NetworkServer",
+    members={
+        "id": Member(kind=Text(), description="The id, a UUID.", read_only=True, required=True),
+        "name": Member(kind=Text(shortest=1, longest=255), description="The name.", required=True),
+        "type": Member(
+            kind=Choice(("thingpark",), planned=("chirpstack", "thethingsstack")),
+            description="What kind of network sends.",
+            required=True,
+        ),
+        "autoRegisterDevices": Member(kind=Boolean(), description="Only true is built.", default=True),
+        "configuration": Member(kind=_THINGPARK, description="What the type needs.", default={}),
+        "uplinkUrl": Member(
+            kind=Text(), description="Where the network sends its messages.", read_only=True, required=True
+        ),
+        "lastUplinkAt": Member(kind=TIME, description="When it last sent one.", read_only=True),
+        "createdAt": Member(kind=TIME, description="When it was created.", read_only=True, required=True),
+    },
+    elsewhere={name: f"configuration.{name}" for name in (*_THINGPARK.members, *_THINGPARK.planned)},
 )
 
 
@@ -38,40 +68,18 @@ def parse_network_server(body: Any, stored: NetworkServer | None = None) -> Netw
 
     A masked key keeps that of `stored`. Raises InvalidDocument with every member that is wrong.
     """
-    fields = Fields(body)
-    fields.check_names(_NETWORK_SERVER)
-    kind = fields.required_text("type")
-    if kind in _LATER_TYPES:
-        fields.note(NotAvailableYet(f"type {kind}", field="type"))
-    elif kind not in {"thingpark", ""}:
-        fields.wrong("type", f"expected thingpark, got {kind[:40]!r}")
-    if not fields.boolean("autoRegisterDevices", default=True):
-        fields.note(NotAvailableYet("autoRegisterDevices: false", field="autoRegisterDevices"))
-    name = fields.required_text("name", longest=255)
-    configuration = fields.inner("configuration")
-    configuration.check_names(_THINGPARK)
+    document = read_body(NETWORK_SERVER, body)
+    if not document.boolean("autoRegisterDevices"):
+        document.note(NotAvailableYet("autoRegisterDevices: false", field="autoRegisterDevices"))
+    configuration = document.inner("configuration")
     server = NetworkServer(
-        name,
-        _key(configuration, stored.as_key if stored else None),
-        _deviation(configuration),
-        configuration.boolean("acceptUnsignedReports", default=True),
+        document.required_text("name"),
+        configuration.secret("asKey", stored.as_key if stored else None),
+        configuration.duration("maxTimeDeviation") or None,
+        configuration.boolean("acceptUnsignedReports"),
     )
-    fields.finish()
+    document.finish()
     return server
-
-
-def _key(fields: Fields, stored: str | None) -> str | None:
-    key = fields.secret("asKey", stored)
-    if key is not None and not _KEY.fullmatch(key):
-        fields.wrong("asKey", "expected 32 hexadecimal digits")
-    return key
-
-
-def _deviation(fields: Fields) -> timedelta | None:
-    if "maxTimeDeviation" not in fields.members:
-        return None
-    second = timedelta(seconds=1)
-    return fields.duration("maxTimeDeviation", second, second, timedelta(days=1))
 
 
 def to_document(server: NetworkServer) -> dict[str, Any]:
