@@ -37,10 +37,13 @@ class Run:
     """How the rounds were run."""
 
     rounds: int
-    ways: Counter[str]
+    moments: Counter[str]
     devices: int
     max_in_flight: int
     offered_per_second: float
+
+
+Report = dict[str, tuple[Run, Figures]]
 
 
 def judge(ledger: Ledger, requests: Sequence[Received]) -> Figures:
@@ -78,13 +81,18 @@ def judge(ledger: Ledger, requests: Sequence[Received]) -> Figures:
     )
 
 
-def describe(run: Run, figures: Figures) -> str:
-    """Return the figures as a table of Markdown."""
-    ways = ", ".join(f"{count} {way}" for way, count in sorted(run.ways.items()))
-    rows = {
-        "rounds, each ended by `kill -9`": f"{run.rounds} ({ways})",
-        "devices": f"{run.devices}",
-        "`maxInFlight`": f"{run.max_in_flight}",
+def describe(report: Report) -> str:
+    """Return the figures as a table of Markdown, with a column for each road."""
+    columns = [_column(run, figures) for run, figures in report.values()]
+    head = ["", *report]
+    rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
+
+
+def _column(run: Run, figures: Figures) -> dict[str, str]:
+    moments = ", ".join(f"{count} {moment}" for moment, count in sorted(run.moments.items()))
+    return {
+        "rounds, each ended by `kill -9`": f"{run.rounds} ({moments})",
         "uplinks offered per second while the server was up": f"{run.offered_per_second:.0f}",
         "uplinks acknowledged": f"{figures.acknowledged:,}",
         "acknowledged uplinks that never arrived": f"{len(figures.missing)}",
@@ -96,12 +104,14 @@ def describe(run: Run, figures: Figures) -> str:
         "repeats without a kill": f"{len(figures.unexplained)}",
         "uplinks delivered under two ids": f"{len(figures.wrong_ids)}",
     }
-    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
 
 
-def write_report(run: Run, figures: Figures) -> None:
+def write_report(report: Report) -> None:
     """Write docs/reliability.md."""
-    REPORT.write_text(TEXT.format(command=COMMAND, table=describe(run, figures), limit=run.max_in_flight))
+    run = next(run for run, _ in report.values())
+    REPORT.write_text(
+        TEXT.format(command=COMMAND, table=describe(report), devices=run.devices, limit=run.max_in_flight)
+    )
 
 
 TEXT = """# Reliability: what was shown
@@ -110,7 +120,7 @@ Written by the test itself:
 
     {command}
 
-`make test` runs 15 rounds of the same test, `make test-long` 100.
+`make test` runs a few rounds of the same test on each road, `make test-long` these.
 
 {table}
 
@@ -118,7 +128,9 @@ Written by the test itself:
 
 A fleet of simulated devices sends signed uplinks over keep-alive connections, as a ThingPark LRC does: an uplink
 that was not acknowledged is sent again, and a device's next uplink waits until its last one is acknowledged. One
-connection delivers them to a receiver that takes up to 60 ms for an answer, so that several are always in flight.
+connection delivers them to a receiver that takes up to 60 ms for an answer, so that several are always in flight:
+{devices} devices, `maxInFlight` {limit}. The roads to the receiver: directly; by TLS with an authority of its own and a
+client certificate; and through proxies as they are (Squid, tinyproxy, pproxy), each asking for a login.
 
 In each round the server is killed with `kill -9`:
 

@@ -3,6 +3,9 @@
 import itertools
 import os
 import socket
+from pathlib import Path
+
+from tests.e2e.waiting import wait_until
 
 # Below the range from which the kernel takes the local ends of outgoing connections: nobody takes the port
 # while its owner is down. Each worker of pytest-xdist searches its own part.
@@ -22,3 +25,22 @@ def free_port() -> int:
                 continue
         return port
     raise AssertionError(f"no free port from {_FIRST} on")
+
+
+# Of the states in /proc/net/tcp, those of a socket that holds nothing on its way any more.
+_OVER = {"06", "0A"}  # TIME_WAIT, LISTEN
+
+
+def wait_until_unused(*ports: int, timeout_s: float = 30.0) -> None:
+    """Wait until no connection to or from the ports is left: all that a dead process had sent has arrived."""
+    wait_until(f"no connection is left at {ports}", lambda: not _uses(ports), timeout_s=timeout_s)
+
+
+def _uses(ports: tuple[int, ...]) -> list[str]:
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    wanted = {f"{port:04X}" for port in ports}
+    return [
+        f"{local} {remote} {state}"
+        for _, local, remote, state, *_ in lines
+        if state not in _OVER and wanted & {local.partition(":")[2], remote.partition(":")[2]}
+    ]

@@ -82,7 +82,8 @@ class Received:
 class Sink:
     """Listens on one loopback port; it can be closed and opened again at the same place.
 
-    `problems` collects what no sender may do (framing), `handshake_failures` the TLS handshakes that failed.
+    `connections` counts what was accepted, `problems` collects what no sender may do (framing),
+    `handshake_failures` the TLS handshakes that failed.
     `epoch` is stamped on each request: a test can tell what came before a moment from what came after.
     """
 
@@ -102,7 +103,7 @@ class Sink:
         self._log: list[Received] = []
         self._changed = threading.Condition()
         self._live: dict[int, socket.socket] = {}
-        self._peers: list[int] = []
+        self.connections = 0
         self._closing = threading.Event()
         self._acceptor: threading.Thread | None = None
         if opened:
@@ -134,21 +135,10 @@ class Sink:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def drain(self, *, timeout_s: float = 10.0) -> None:
-        """Wait until all that a dead sender had sent is read and its connections have ended."""
-        with socket.create_connection(self.address) as marker:  # accepted behind all that came before it
-            port = marker.getsockname()[1]
-            wait_until("the marker is accepted", lambda: port in self._peers, timeout_s=timeout_s)
-        wait_until("the sender's connections have ended", lambda: not self._live, timeout_s=timeout_s)
-
     @property
     def requests(self) -> list[Received]:
         with self._changed:
             return list(self._log)
-
-    @property
-    def connections(self) -> int:
-        return len(self._peers)
 
     def wait_for(self, count: int, *, timeout_s: float = 10.0) -> list[Received]:
         """Return the requests once there are at least so many."""
@@ -163,13 +153,12 @@ class Sink:
         with listener:
             while not self._closing.is_set():
                 try:
-                    peer, address = listener.accept()
+                    peer, _ = listener.accept()
                 except TimeoutError:
                     continue
                 peer.settimeout(None)
-                number = len(self._peers) + 1
+                self.connections = number = self.connections + 1
                 self._live[number] = peer
-                self._peers.append(address[1])
                 threading.Thread(target=self._serve, args=(peer, number), daemon=True).start()
 
     def _serve(self, peer: socket.socket, number: int) -> None:

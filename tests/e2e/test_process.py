@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.api_client import Api, Road, build_road, connection_document
 from tests.e2e.longwire_process import PROGRAM, Longwire
 from tests.e2e.lrc import uplink
+from tests.e2e.ports import wait_until_unused
 from tests.e2e.sink import HANG, OK, Sink
 from tests.e2e.waiting import wait_until
 
@@ -150,7 +151,7 @@ def test_after_kill_9_everything_goes_on_and_what_was_in_flight_is_told_apart(
     wait_for_in_flight(road, sink, dev_euis)
     in_flight = {each.message_id for each in sink.requests[1:]}
     server.kill()
-    sink.drain()
+    wait_until_unused(sink.address[1])
 
     sink.answer = lambda _: OK
     server.start()
