@@ -21,7 +21,7 @@ from longwire.clock import Clock, SystemClock
 from longwire.core.address_policy import AddressPolicy, parse_allow_list
 from longwire.core.errors import Misconfigured, StorageUnavailable
 from longwire.core.http import Endpoint
-from longwire.engine.housekeeping import keep_house, write_down
+from longwire.engine.housekeeping import EVENTS_EVERY, TRAFFIC_EVERY, keep_house, write_down
 from longwire.engine.lane import Tools
 from longwire.engine.supervisor import Supervisor
 from longwire.net.client import Client
@@ -44,11 +44,13 @@ from longwire.storage.queue_sql import Queue
 from longwire.storage.recovery import begin_run, end_run
 from longwire.storage.schema import setting
 from longwire.storage.secrets import Sealer, load_secret_key
+from longwire.storage.traffic import Traffic
 from longwire.storage.witness import Witness
 from longwire.web.api import planned_routes
 from longwire.web.api_connections import ConnectionsApi
 from longwire.web.api_deliveries import DeliveriesApi
 from longwire.web.api_events import EventsApi
+from longwire.web.api_metrics import MetricsApi
 from longwire.web.api_routing import FlowsApi, NetworkServersApi
 from longwire.web.ingest import Ingest
 from longwire.web.protocol import BoundedHttpProtocol
@@ -120,9 +122,11 @@ async def open_store(settings: Settings, clock: Clock) -> AsyncIterator[Store]:
             marked = await begin_run(database, clock.now())
             if marked is not None:
                 store.witness.saw_unclean_end(marked)
+            await store.witness.traffic.open(recount=marked is not None)
             await store.states.deactivate_idle(clock.now())
             yield store
             await store.witness.events.flush()
+            await store.witness.traffic.flush()
             await end_run(database)
         finally:
             await database.close()
@@ -140,7 +144,7 @@ async def _open_parts(settings: Settings, database: Database, clock: Clock) -> S
         flows=Flows(database),
         network_servers=NetworkServers(database, sealer, clock.now),
         activity=Activity(database),
-        witness=Witness(Events(database, clock.now), clock.now),
+        witness=Witness(Events(database, clock.now), Traffic(database, clock.now), clock.now),
         states=LaneStates(database),
         new_owner_key=await accounts.load(settings.owner_key, settings.data),
     )
@@ -216,7 +220,8 @@ def _company(running: Running) -> Iterator[Coroutine[Any, Any, None]]:
     """Return what runs beside the lanes."""
     store, clock = running.store, SystemClock()
     yield keep_house(store.database, store.witness, _retention(running.settings), clock)
-    yield write_down(store.witness, clock)
+    yield write_down(store.witness.events.flush, EVENTS_EVERY, clock)
+    yield write_down(store.witness.traffic.flush, TRAFFIC_EVERY, clock)
 
 
 async def _as_task(work: Awaitable[None]) -> None:
@@ -254,6 +259,7 @@ def _make_front(running: Running) -> Front:
         NetworkServersApi(store.network_servers, base_url),
         DeliveriesApi(store.activity, store.configurations, store.queue.webhook_id),
         EventsApi(store.witness.events),
+        MetricsApi(store.witness.traffic, store.activity),
     )
     api = make_api([*(route for part in parts for route in part.routes()), *planned_routes()])
     ingest = Ingest(

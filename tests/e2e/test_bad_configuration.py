@@ -229,8 +229,6 @@ def test_a_json_path_in_a_header_is_not_available_yet(api: Api, value: str) -> N
 LATER_ROUTES = [
     ("GET", "/connectors"),
     ("GET", "/connectors/actility-http-iot"),
-    ("GET", "/connections/1/metrics"),
-    ("GET", "/connections/metrics"),
     ("POST", "/connections/1/test"),
     ("POST", "/connections/preview"),
     ("GET", "/drivers"),

@@ -233,7 +233,7 @@ class Event:
                 **self.first.facts,
                 "connection": f"{name or 'without a name'} with id {self.first.connection_id}",
                 "cause": self._causes_in_words(),
-                "times": "once" if self.count == 1 else f"{self.count} times",
+                "times": _times(self.count),
             }
         )
         advice = entry.advice or advise(self.first)
@@ -246,13 +246,21 @@ class Event:
             **(of_connection if self.first.connection_id is not None else {}),
             **self.first.facts,
             **({"cause": self._causes_in_words()} if any(self.causes) else {}),
-            **({"count": self.count} if self.first.kind.is_counted else {}),
+            **({"count": self.count, "lastTime": _iso(self.last_at)} if self.first.kind.is_counted else {}),
         }
 
     def _causes_in_words(self) -> str:
         if len(self.causes) == 1:
             return next(iter(self.causes))
-        return ", ".join(f"{cause} ({count} times)" for cause, count in self.causes.most_common())
+        return ", ".join(f"{cause} ({_times(count)})" for cause, count in self.causes.most_common())
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _times(count: int) -> str:
+    return "1 time" if count == 1 else f"{count} times"
 
 
 def advise(occurrence: Occurrence) -> str:

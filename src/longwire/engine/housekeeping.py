@@ -1,5 +1,6 @@
 """What has to be done now and then: the retention of the log and the events, and writing what occurred."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from longwire import log
@@ -10,14 +11,15 @@ from longwire.storage.purge import Retention, purge
 from longwire.storage.witness import Witness
 
 EVERY = timedelta(minutes=10)
-FLUSH_EVERY = timedelta(seconds=1)
+EVENTS_EVERY = timedelta(seconds=1)
+TRAFFIC_EVERY = timedelta(seconds=10)
 
 
-async def write_down(witness: Witness, clock: Clock) -> None:
-    """Write what was seen, every second, until cancelled."""
+async def write_down(flush: Callable[[], Awaitable[None]], every: timedelta, clock: Clock) -> None:
+    """Write what was seen, again and again, until cancelled."""
     while True:
-        await sleep(clock, FLUSH_EVERY)
-        await witness.events.flush()
+        await sleep(clock, every)
+        await flush()
 
 
 async def keep_house(database: Database, witness: Witness, retention: Retention, clock: Clock) -> None:
@@ -28,6 +30,7 @@ async def keep_house(database: Database, witness: Witness, retention: Retention,
             if purged:
                 log.info(log.STORAGE_PURGED, deliveries=purged)
             await witness.events.purge()
+            await witness.traffic.purge()
         except StorageUnavailable as error:
             log.warning(log.STORAGE_COMMIT_FAILED, error=str(error))
         await sleep(clock, EVERY)

@@ -1,5 +1,6 @@
 """Events: recorded without waiting, written every second, read in pages (specification, section 13)."""
 
+import asyncio
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,10 @@ class Events:
 
     async def flush(self) -> None:
         """Write what is new; what cannot be written is kept for the next flush."""
+        # A flush that has begun is ended also when its caller is cancelled: half of it would be lost.
+        await asyncio.shield(self._flush())
+
+    async def _flush(self) -> None:
         self._ledger.forget_old(self._now())
         events = self._ledger.take()
         unrecorded = self._ledger.unrecorded

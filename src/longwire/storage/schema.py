@@ -206,6 +206,30 @@ seen = Table(
     comment="messages of the last hours, in buckets, to recognise repeats",
 )
 
+traffic = Table(
+    "traffic",
+    metadata,
+    Column("connection_id", Id, primary_key=True),
+    Column("minute", Integer, primary_key=True, comment="since 1970"),
+    Column("uplinks", Integer, nullable=False, comment="all that ended"),
+    Column("failed", Integer, nullable=False),
+    Column("lost", Integer, nullable=False),
+    Index("traffic_by_minute", "minute"),
+    sqlite_with_rowid=False,
+)
+
+active_thing = Table(
+    "active_thing",
+    metadata,
+    Column("connection_id", Id, primary_key=True),
+    Column("dev_eui", String, primary_key=True),
+    Column(
+        "step", Integer, nullable=False, comment="when it was active last, in steps of 5 minutes since 1970"
+    ),
+    Index("active_thing_by_step", "connection_id", "step"),
+    sqlite_with_rowid=False,
+)
+
 event = Table(
     "event",
     metadata,
