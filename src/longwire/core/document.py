@@ -5,15 +5,15 @@ what a merge patch may hold.
 """
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum
 from typing import Any, TypeVar
 
 from longwire.core.errors import LongwireError, NotAvailableYet
 from longwire.core.fields import MASK, InvalidDocument
-from longwire.core.kinds import Describe, Kind, Place, Schema
+from longwire.core.kinds import Describe, Kind, MapOf, Nullable, Place, Schema
 
 T = TypeVar("T")
 
@@ -233,10 +233,28 @@ def read_body(declared: Object, body: Any) -> Document:
     return declared.read(body, place) or Document(declared, place)
 
 
+def describe_for(use: Use, refer: Callable[[Object, Use], Schema]) -> Describe:
+    """Return what says kinds as JSON Schema in a use; `refer` says the objects inside, in its place or by name.
+
+    A merge patch replaces arrays whole, and `null` removes a member of any object.
+    """
+
+    def of(kind: Kind) -> Schema:
+        match kind:
+            case Object():
+                return refer(kind, use)
+            case MapOf() if use is Use.PATCH:
+                return replace(kind, value=Nullable(kind.value)).schema(describe_for(Use.INPUT, refer))
+            case _:
+                return kind.schema(describe_for(Use.INPUT, refer) if use is Use.PATCH else of)
+
+    return of
+
+
 def schema_of(kind: Kind, use: Use = Use.INPUT) -> Schema:
     """Return a kind as one JSON Schema, everything inside it in its place."""
 
-    def of(inner: Kind) -> Schema:
-        return inner.schema(of, use) if isinstance(inner, Object) else inner.schema(of)
+    def in_place(inner: Object, inner_use: Use) -> Schema:
+        return inner.schema(describe_for(inner_use, in_place), inner_use)
 
-    return of(kind)
+    return describe_for(use, in_place)(kind)

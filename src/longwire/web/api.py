@@ -11,6 +11,7 @@ from litestar.types import Method
 from longwire.core.errors import NotFound, RouteNotAvailableYet
 from longwire.storage.edit import Edit, merged_with, replaced_by
 from longwire.web.body import parse_json_body
+from longwire.web.operation import described, planned
 
 BASE = "/iot-flow/v1"
 
@@ -102,7 +103,15 @@ def planned_routes() -> list[HTTPRouteHandler]:
 def _planned(path: str, methods: tuple[Method, ...]) -> HTTPRouteHandler:
     shown = path.replace("{_id:str}", "{id}")
 
-    @route(path, http_method=list(methods), name=f"planned {path}", status_code=501)
+    operations = {method: planned(method, shown) for method in methods}
+
+    @route(
+        path,
+        http_method=list(methods),
+        name=f"planned {path}",
+        status_code=501,
+        opt=described(**operations),
+    )
     async def refuse(request: Request[Any, Any, Any]) -> Response[Any]:
         raise RouteNotAvailableYet(f"{request.method} {shown}")
 

@@ -1,16 +1,18 @@
 """`/connections`: create, read, replace, delete (specification, sections 2 and 3)."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from litestar import Request, Response, delete, get, post, put, route
 from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.configuration import Connection, parse_connection
+from longwire.core.connector import CONNECTION
+from longwire.core.document import Member, Object, read_body
 from longwire.core.errors import InvalidInput, NotFound
-from longwire.core.fields import Fields
 from longwire.core.http import Endpoint
+from longwire.core.kinds import Choice, Text
 from longwire.storage.activity import Activity
 from longwire.storage.configurations import Configurations, Listed
 from longwire.storage.edit import Edit, replaced_by
@@ -23,7 +25,50 @@ from longwire.web.api import (
     resource_id,
     revision_tag,
 )
+from longwire.web.operation import (
+    Body,
+    Operation,
+    changing,
+    creating,
+    deleting,
+    described,
+    listing,
+    replacing,
+    showing,
+)
+from longwire.web.query import read_query
 from longwire.web.shapes import connection_shape
+
+_BACKLOG = {
+    "backlog": Member(
+        kind=Choice(("discard", "keep")),
+        description="What becomes of waiting messages; `keep`: 409 while there are any.",
+        default="discard",
+    ),
+}
+_ID = Member(kind=Text(shortest=1), description="The id of the connection.", required=True)
+# What the original's page writes: the id in the body.
+_WITH_ID = replace(CONNECTION, name="ConnectionWithId", members={**CONNECTION.members, "id": _ID})
+_LIST = listing(CONNECTION, paging={})
+_RESTART = Operation(
+    id="restartConnection",
+    summary="Reconnect at once",
+    description="A command: the state changes once it is carried out.",
+    status=202,
+    answer=CONNECTION,
+    answer_headers=showing(CONNECTION).answer_headers,
+)
+_REPLACE_IN_BODY = replace(
+    replacing(CONNECTION),
+    id="replaceConnectionInBody",
+    summary="Replace the connection that the body names",
+    body=Body(_WITH_ID),
+)
+_DELETE_IN_QUERY = replace(
+    deleting(CONNECTION, {"id": _ID, **_BACKLOG}),
+    id="deleteConnectionInQuery",
+    summary="Delete the connection that the query names",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +88,13 @@ class ConnectionsApi:
     def routes(self) -> list[HTTPRouteHandler]:
         """Return the route handlers."""
 
-        @get("/connections")
+        @get("/connections", opt=described(_LIST))
         async def list_connections() -> Response[Any]:
             lags = await self.activity.count_waiting()
             listed = await self.configurations.list()
             return Response([connection_shape(each, self.base_url, lags.get(each.id, 0)) for each in listed])
 
-        @post("/connections")
+        @post("/connections", opt=described(creating(CONNECTION)))
         async def create_connection(request: Request[Any, Any, Any]) -> Response[Any]:
             connection = parse_connection(await document_of(request))
             await self._check_destination(connection)
@@ -59,22 +104,22 @@ class ConnectionsApi:
                 request, str(connection_id), await self._shape(listed), revision_tag(listed.revision)
             )
 
-        @get("/connections/{connection_id:str}")
+        @get("/connections/{connection_id:str}", opt=described(showing(CONNECTION)))
         async def get_connection(connection_id: str) -> Response[Any]:
             return await self._show(resource_id(connection_id, "connection"))
 
         return [list_connections, create_connection, get_connection, *self._changing(), *self._as_the_seed()]
 
     def _changing(self) -> list[HTTPRouteHandler]:
-        @route("/connections/{connection_id:str}", http_method=["PUT", "PATCH"])
+        @route("/connections/{connection_id:str}", http_method=["PUT", "PATCH"], opt=changing(CONNECTION))
         async def change_connection(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:
             return await self._change(request, connection_id, await edit_of(request))
 
-        @delete("/connections/{connection_id:str}")
+        @delete("/connections/{connection_id:str}", opt=described(deleting(CONNECTION, _BACKLOG)))
         async def delete_connection(request: Request[Any, Any, Any], connection_id: str) -> None:
             await self._delete(request, connection_id)
 
-        @post("/connections/{connection_id:str}/restart", status_code=202)
+        @post("/connections/{connection_id:str}/restart", status_code=202, opt=described(_RESTART))
         async def restart_connection(connection_id: str) -> Response[Any]:
             number = resource_id(connection_id, "connection")
             await self.configurations.restart(number)
@@ -85,19 +130,16 @@ class ConnectionsApi:
     def _as_the_seed(self) -> list[HTTPRouteHandler]:
         """Return the two routes that the original's page writes without an id in the path."""
 
-        @put("/connections")
+        @put("/connections", opt=described(_REPLACE_IN_BODY))
         async def replace_connection_in_body(request: Request[Any, Any, Any]) -> Response[Any]:
             body = await document_of(request)
-            fields = Fields(body)
-            connection_id = fields.required_text("id")
-            fields.finish()
+            connection_id = _id_in(body)
             return await self._change(request, connection_id, replaced_by(body))
 
-        @delete("/connections")
+        @delete("/connections", opt=described(_DELETE_IN_QUERY))
         async def delete_connection_in_query(request: Request[Any, Any, Any]) -> None:
-            if "id" not in request.query_params:
-                raise InvalidInput("id", "required: DELETE /connections?id=<id>")
-            await self._delete(request, request.query_params["id"])
+            asked = read_query({"id": _ID}, request.query_params)
+            await self._delete(request, asked.required_text("id"))
 
         return [replace_connection_in_body, delete_connection_in_query]
 
@@ -134,7 +176,14 @@ class ConnectionsApi:
 
 
 def _keeps_backlog(request: Request[Any, Any, Any]) -> bool:
-    asked = request.query_params.get("backlog", "discard")
-    if asked not in {"discard", "keep"}:
-        raise InvalidInput("backlog", f"expected keep or discard, got {asked[:40]!r}")
-    return asked == "keep"
+    return read_query(_BACKLOG, request.query_params).required_text("backlog") == "keep"
+
+
+def _id_in(body: Any) -> str:
+    """Return the id that a body names; what else is in it is judged when it is known which connection it is for."""
+    id_alone = (
+        {name: value for name, value in body.items() if name == "id"} if isinstance(body, dict) else body
+    )
+    document = read_body(Object(name="Id", members={"id": _ID}), id_alone)
+    document.finish()
+    return document.required_text("id")

@@ -1,7 +1,7 @@
 """`/connections/{id}/deliveries` and `/deliveries/{id}`: what happened to every message (specification, section 14)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -12,10 +12,15 @@ from longwire.core.configuration import Connection
 from longwire.core.errors import NotAvailableYet
 from longwire.storage.activity import Activity, DeliveryRecord
 from longwire.storage.configurations import Configurations
+from longwire.web.answers import DELIVERY, DELIVERY_DETAILS
 from longwire.web.api import resource_id
-from longwire.web.paging import page_headers, parse_page
+from longwire.web.operation import Operation, described, listing
+from longwire.web.paging import PAGING, page_headers, parse_page
 from longwire.web.shapes import attempt_shape, delivery_shape, request_shape
 
+_LIST = replace(listing(DELIVERY, PAGING), id="listDeliveries", summary="List deliveries, newest first")
+_LIST_OF_CONNECTION = replace(_LIST, id="listConnectionDeliveries", summary="List a connection's deliveries")
+_SHOW = Operation(id="getDelivery", summary="Show a delivery and its attempts", answer=DELIVERY_DETAILS)
 _LATER_FILTERS = ("connectionId", "devEUI", "outcome", "status", "startTime", "endTime", "q")
 
 
@@ -30,7 +35,7 @@ class DeliveriesApi:
     def routes(self) -> list[HTTPRouteHandler]:
         """Return the route handlers."""
 
-        @get("/connections/{connection_id:str}/deliveries")
+        @get("/connections/{connection_id:str}/deliveries", opt=described(_LIST_OF_CONNECTION))
         async def list_deliveries(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:
             number = resource_id(connection_id, "connection")
             answer = await self._list(request, number)
@@ -39,11 +44,11 @@ class DeliveriesApi:
                 await self.configurations.load(number)
             return answer
 
-        @get("/deliveries")
+        @get("/deliveries", opt=described(_LIST))
         async def list_all_deliveries(request: Request[Any, Any, Any]) -> Response[Any]:
             return await self._list(request, None)
 
-        @get("/deliveries/{delivery_id:str}")
+        @get("/deliveries/{delivery_id:str}", opt=described(_SHOW))
         async def get_delivery(delivery_id: str) -> Response[Any]:
             record = await self.activity.get(resource_id(delivery_id, "delivery"))
             return Response(await self._whole(record))

@@ -10,12 +10,23 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from sqlalchemy.engine import Row
 
+from longwire.core.document import Member
 from longwire.core.errors import InvalidInput
+from longwire.core.kinds import Text
 from longwire.storage.events import EventFilter, Events
-from longwire.web.paging import page_headers, parse_page
+from longwire.web.answers import EVENT
+from longwire.web.operation import described, listing
+from longwire.web.paging import PAGING, page_headers, parse_page
 from longwire.web.shapes import iso_micros
 
 _LONGEST_TEXT = 200
+_TIME = Text(format="date-time")
+_FILTER = {
+    "q_connectionId": Member(kind=Text(pattern="[0-9]{1,18}"), description="Of this connection."),
+    "startTime": Member(kind=_TIME, description="From this time on."),
+    "endTime": Member(kind=_TIME, description="Before this time."),
+    "q": Member(kind=Text(longest=_LONGEST_TEXT), description="With this text."),
+}
 _LONGEST_ID = 18
 
 
@@ -28,7 +39,7 @@ class EventsApi:
     def routes(self) -> list[HTTPRouteHandler]:
         """Return the route handlers."""
 
-        @get("/events")
+        @get("/events", opt=described(listing(EVENT, PAGING, _FILTER)))
         async def list_events(request: Request[Any, Any, Any]) -> Response[Any]:
             query = request.query_params
             page, wanted = parse_page(query), parse_filter(query)

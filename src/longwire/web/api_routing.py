@@ -6,14 +6,21 @@ from typing import Any
 from litestar import Request, Response, delete, get, post, route
 from litestar.handlers import HTTPRouteHandler
 
-from longwire.core.errors import InvalidInput
-from longwire.core.flow import parse_flow
-from longwire.core.network_server import parse_network_server
+from longwire.core.document import Member
+from longwire.core.flow import FLOW, parse_flow
+from longwire.core.kinds import Boolean
+from longwire.core.network_server import NETWORK_SERVER, parse_network_server
 from longwire.storage.flows import Flows
 from longwire.storage.network_servers import NetworkServers, StoredNetworkServer
 from longwire.web.api import created, document_of, edit_of, expected_revisions, resource_id, revision_tag
-from longwire.web.paging import page_headers, page_of, parse_page
+from longwire.web.operation import changing, creating, deleting, described, listing, showing
+from longwire.web.paging import PAGING, page_headers, page_of, parse_page
+from longwire.web.query import read_query
 from longwire.web.shapes import flow_shape, network_server_shape
+
+_FORCE = {
+    "force": Member(kind=Boolean(), description="Delete it even while devices use it.", default=False),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,7 @@ class FlowsApi:
     def routes(self) -> list[HTTPRouteHandler]:
         """Return the route handlers."""
 
-        @get("/flows")
+        @get("/flows", opt=described(listing(FLOW, PAGING)))
         async def list_flows(request: Request[Any, Any, Any]) -> Response[Any]:
             page = parse_page(request.query_params)
             flows = (await self.flows.list())[::-1]
@@ -33,23 +40,23 @@ class FlowsApi:
             headers = page_headers(request.url.path, page, len(flows), request.query_params)
             return Response(shapes, headers=headers)
 
-        @post("/flows")
+        @post("/flows", opt=described(creating(FLOW)))
         async def create_flow(request: Request[Any, Any, Any]) -> Response[Any]:
             flow_id = await self.flows.create(parse_flow(await document_of(request)))
             stored = await self.flows.get(flow_id)
             return created(request, str(flow_id), flow_shape(stored), revision_tag(stored.revision))
 
-        @get("/flows/{flow_id:str}")
+        @get("/flows/{flow_id:str}", opt=described(showing(FLOW)))
         async def get_flow(flow_id: str) -> Response[Any]:
             return await self._show(resource_id(flow_id, "flow"))
 
-        @route("/flows/{flow_id:str}", http_method=["PUT", "PATCH"])
+        @route("/flows/{flow_id:str}", http_method=["PUT", "PATCH"], opt=changing(FLOW))
         async def change_flow(request: Request[Any, Any, Any], flow_id: str) -> Response[Any]:
             number = resource_id(flow_id, "flow")
             await self.flows.replace(number, await edit_of(request), expected_revisions(request))
             return await self._show(number)
 
-        @delete("/flows/{flow_id:str}")
+        @delete("/flows/{flow_id:str}", opt=described(deleting(FLOW)))
         async def delete_flow(request: Request[Any, Any, Any], flow_id: str) -> None:
             await self.flows.delete(resource_id(flow_id, "flow"), expected_revisions(request))
 
@@ -70,7 +77,7 @@ class NetworkServersApi:
     def routes(self) -> list[HTTPRouteHandler]:
         """Return the route handlers."""
 
-        @get("/networkServers")
+        @get("/networkServers", opt=described(listing(NETWORK_SERVER, PAGING)))
         async def list_network_servers(request: Request[Any, Any, Any]) -> Response[Any]:
             page = parse_page(request.query_params)
             known = list(self.network_servers.known.values())[::-1]
@@ -78,7 +85,7 @@ class NetworkServersApi:
             headers = page_headers(request.url.path, page, len(known), request.query_params)
             return Response(shapes, headers=headers)
 
-        @post("/networkServers")
+        @post("/networkServers", opt=described(creating(NETWORK_SERVER)))
         async def create_network_server(request: Request[Any, Any, Any]) -> Response[Any]:
             stored = await self.network_servers.create(parse_network_server(await document_of(request)))
             shape = network_server_shape(stored, self.base_url)
@@ -87,18 +94,22 @@ class NetworkServersApi:
         return [list_network_servers, create_network_server, *self._routes_of_one()]
 
     def _routes_of_one(self) -> list[HTTPRouteHandler]:
-        @get("/networkServers/{network_server_id:str}")
+        @get("/networkServers/{network_server_id:str}", opt=described(showing(NETWORK_SERVER)))
         async def get_network_server(network_server_id: str) -> Response[Any]:
             return self._show(self.network_servers.get(network_server_id))
 
-        @route("/networkServers/{network_server_id:str}", http_method=["PUT", "PATCH"])
+        @route(
+            "/networkServers/{network_server_id:str}",
+            http_method=["PUT", "PATCH"],
+            opt=changing(NETWORK_SERVER),
+        )
         async def change_network_server(
             request: Request[Any, Any, Any], network_server_id: str
         ) -> Response[Any]:
             edit, expected = await edit_of(request), expected_revisions(request)
             return self._show(await self.network_servers.replace(network_server_id, edit, expected))
 
-        @delete("/networkServers/{network_server_id:str}")
+        @delete("/networkServers/{network_server_id:str}", opt=described(deleting(NETWORK_SERVER, _FORCE)))
         async def delete_network_server(request: Request[Any, Any, Any], network_server_id: str) -> None:
             expected, force = expected_revisions(request), _is_forced(request)
             await self.network_servers.delete(network_server_id, expected, force=force)
@@ -111,7 +122,4 @@ class NetworkServersApi:
 
 
 def _is_forced(request: Request[Any, Any, Any]) -> bool:
-    asked = request.query_params.get("force", "false")
-    if asked not in {"true", "false"}:
-        raise InvalidInput("force", f"expected true or false, got {asked[:40]!r}")
-    return asked == "true"
+    return read_query(_FORCE, request.query_params).boolean("force")

@@ -4,28 +4,23 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from longwire.core.errors import InvalidInput
+from longwire.core.document import Member
+from longwire.core.kinds import Integer
 from longwire.storage.activity import Page
+from longwire.web.query import read_query
 
 T = TypeVar("T")
 
-DEFAULT_SIZE = 100
-MAX_SIZE = 5000
-_LARGEST = 10**9
+PAGING: Mapping[str, Member] = {
+    "page": Member(kind=Integer(1, 10**9), description="Which page, from 1.", default=1),
+    "perPage": Member(kind=Integer(1, 5000), description="How many elements a page holds.", default=100),
+}
 
 
 def parse_page(query: Mapping[str, str]) -> Page:
     """Return the page asked for; raises InvalidInput."""
-    return Page(_number(query, "page", 1, _LARGEST), _number(query, "perPage", DEFAULT_SIZE, MAX_SIZE))
-
-
-def _number(query: Mapping[str, str], name: str, default: int, high: int) -> int:
-    text = query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdecimal() and len(text) <= 10 and 1 <= int(text) <= high):  # noqa: PLR2004
-        raise InvalidInput(name, f"expected 1..{high}, got {text[:40]!r}")
-    return int(text)
+    asked = read_query(PAGING, query)
+    return Page(asked.integer("page"), asked.integer("perPage"))
 
 
 def page_headers(path: str, page: Page, total: int, query: Mapping[str, str]) -> dict[str, str]:

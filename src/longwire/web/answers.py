@@ -1,0 +1,91 @@
+"""What answers hold that no request sends: declared for the OpenAPI document (specification, sections 13, 14, 18)."""
+
+from collections.abc import Iterable
+
+from longwire.core.delivery import Outcome, Trigger
+from longwire.core.document import Member, Object
+from longwire.core.event import Level
+from longwire.core.kinds import (
+    TIME,
+    Anything,
+    Boolean,
+    Choice,
+    Integer,
+    Kind,
+    ListOf,
+    MapOf,
+    Nullable,
+    Number,
+    Text,
+)
+
+_COUNT = Integer(0, 2**53)
+_TEXT = Text(longest=1024 * 1024)
+_HEADERS = MapOf(Text(), _TEXT, 1000)
+
+
+def always(kind: Kind, description: str) -> Member:
+    """Return a member that every answer has."""
+    return Member(kind=kind, description=description, required=True)
+
+
+def _names(values: Iterable[Outcome | Trigger | Level]) -> Choice:
+    return Choice(tuple(each.value for each in values))
+
+
+DELIVERY = Object(
+    name="Delivery",
+    members={
+        "id": always(Text(), "The id."),
+        "messageId": always(Text(), "The `webhook-id` it is sent with."),
+        "connectionId": always(Nullable(Text()), "The connection; null: the message had no route."),
+        "devEUI": always(Nullable(Text()), "The device; null where a message has none."),
+        "kind": always(Text(), "The message's root, `DevEUI_uplink` for one."),
+        "fCnt": always(Nullable(Integer(0, 2**32)), "The frame counter."),
+        "receivedAt": always(TIME, "When the message came."),
+        "outcome": always(_names(Outcome), "What became of it."),
+        "reason": always(Nullable(_TEXT), "Why, in words."),
+        "attemptCount": always(_COUNT, "How many attempts there were."),
+        "lastStatus": always(Nullable(Integer(100, 999)), "The HTTP status of the last one."),
+        "lastCause": always(Nullable(Text()), "Why the last one had no answer."),
+        "settledAt": always(Nullable(TIME), "When its outcome was final."),
+        "nextAttemptAt": always(Nullable(TIME), "When it is sent again."),
+        "test": always(Boolean(), "It is a test's, not a device's."),
+    },
+)
+ATTEMPT = Object(
+    name="Attempt",
+    members={
+        "number": always(_COUNT, "`Longwire-Attempt`."),
+        "at": always(TIME, "When it began."),
+        "trigger": always(_names(Trigger), "What made it."),
+        "durationMs": always(Number(0, 2**53), "How long it took, in milliseconds."),
+        "status": always(Nullable(Integer(100, 999)), "The HTTP status of the answer."),
+        "cause": always(Nullable(Text()), "Why there was no answer, in a word."),
+        "detail": always(Nullable(_TEXT), "And in a sentence."),
+        "remoteAddress": always(Nullable(Text()), "Whom it was sent to."),
+        "url": always(Nullable(_TEXT), "The address, patterns filled in."),
+        "requestHeaders": always(Nullable(_HEADERS), "The headers sent, secrets masked."),
+        "responseHeaders": always(Nullable(_HEADERS), "The headers of the answer."),
+        "responseBody": always(Nullable(_TEXT), "The first 4 KiB of the answer's body."),
+        "truncated": always(Boolean(), "The answer's body was longer, or broke off."),
+    },
+)
+DELIVERY_DETAILS = Object(
+    name="DeliveryDetails",
+    members={
+        **DELIVERY.members,
+        "message": always(Anything(), "The message as it was received."),
+        "attempts": always(ListOf(ATTEMPT), "Every attempt, oldest first."),
+    },
+)
+EVENT = Object(
+    name="Event",
+    members={
+        "eventTime": always(TIME, "When it happened."),
+        "level": always(_names(Level), "How much it matters."),
+        "code": always(Text(), "`module-number`."),
+        "message": always(_TEXT, "What happened, why, and what to do."),
+        "data": always(Anything(), "More about it, by its code."),
+    },
+)

@@ -1,0 +1,60 @@
+"""`/openapi.json`: the API described by itself, and what the front answers beside the API's routes."""
+
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+
+from longwire.core.document import Member, Object
+from longwire.core.kinds import Anything, Choice, Text
+from longwire.web.openapi import Route, build_document, routes_of
+from longwire.web.operation import Body, Operation, described
+
+_DOCUMENT = Operation(id="getOpenApi", summary="This document", answer=Anything(), is_public=True)
+_HEALTH = Object(
+    name="Health",
+    members={"status": Member(kind=Choice(("ok", "ready")), description="That it is.", required=True)},
+)
+_INGEST = Operation(
+    id="acceptUplink",
+    summary="Take a message from a network server",
+    description="200 once it is durable; 503: send it again. Any path below it is the same door.",
+    body=Body(Anything()),
+    query={
+        "LrnDevEui": Member(kind=Text(), description="The device, as ThingPark's LRC names it."),
+        "Time": Member(kind=Text(), description="When the LRC sent it."),
+        "Token": Member(kind=Text(), description="The signature, where the network server has an `asKey`."),
+    },
+    answer=Object(name="Accepted", members={}),
+    is_public=True,
+)
+_DOWNLINK = Operation(
+    id="plannedSendDownlink", summary="Not available yet", status=501, is_planned=True, is_public=True
+)
+_HEALTHY = Operation(id="getHealth", summary="Whether the process runs", answer=_HEALTH, is_public=True)
+_READY = Operation(
+    id="getReadiness", summary="Whether messages can be stored", answer=_HEALTH, is_public=True
+)
+
+FRONT_ROUTES = (
+    Route("POST", "/ingest/{id}", _INGEST),
+    Route("POST", "/iot-flow/downlinkMessages/{uuid}", _DOWNLINK),
+    Route("GET", "/healthz", _HEALTHY),
+    Route("GET", "/readyz", _READY),
+)
+
+
+def document_routes() -> list[HTTPRouteHandler]:
+    """Return the routes of the document, which is made once, by `write_document`."""
+
+    @get("/openapi.json", opt=described(_DOCUMENT))
+    async def show_document(request: Request[Any, Any, Any]) -> Response[bytes]:
+        return Response(request.app.state["openapi"], media_type="application/json")
+
+    return [show_document]
+
+
+def write_document(api: Litestar) -> None:
+    """Make the document of everything that answers, to be shown from now on."""
+    api.state["openapi"] = msgspec.json.encode(build_document([*routes_of(api), *FRONT_ROUTES]))

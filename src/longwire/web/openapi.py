@@ -1,0 +1,248 @@
+"""The OpenAPI 3.1 document: built from what the routes say of themselves, so it cannot fall behind them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+
+from longwire import __version__
+from longwire.core.document import Member, Object, Use, describe_for, schema_of
+from longwire.core.kinds import Anything, Kind, Schema, Text
+from longwire.web.operation import JSON_TYPE, Operation
+
+# Any operation may answer these: keys and limits are judged before a route is looked for.
+_COMMON_ERRORS = (401, 403, 413, 415, 429, 500, 503)
+_PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
+
+ERROR = Object(
+    name="Error",
+    members={
+        "code": Member(kind=Text(pattern="[a-z]+-[0-9]+"), description="`module-number`.", required=True),
+        "message": Member(kind=Text(), description="What to change; it names the field.", required=True),
+        "correlationId": Member(
+            kind=Text(), description="As in `X-Correlation-Id`, and in the log.", required=True
+        ),
+        "data": Member(
+            kind=Object(
+                name="ErrorData",
+                members={
+                    "field": Member(kind=Text(), description="The JSON path of what is wrong."),
+                    "errors": Member(kind=Anything(), description="Every field, where several are wrong."),
+                },
+            ),
+            description="More about it.",
+            required=True,
+        ),
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method of a path, and what it says of itself."""
+
+    method: str
+    path: str
+    operation: Operation
+
+
+def routes_of(api: Litestar) -> list[Route]:
+    """Return every route of the API that says what it does; a test tells which does not."""
+    return [
+        Route(method, _shown(path), operation)
+        for path, method, handler in handlers_of(api)
+        if (operation := _operation(handler, method)) is not None
+    ]
+
+
+def undescribed(api: Litestar) -> list[str]:
+    """Return the routes that do not say what they do: their handler needs `opt=described(...)`."""
+    return [
+        f"{method} {path}"
+        for path, method, handler in handlers_of(api)
+        if _operation(handler, method) is None
+    ]
+
+
+def handlers_of(api: Litestar) -> list[tuple[str, str, HTTPRouteHandler]]:
+    """Return path, method and handler of every route."""
+    return [
+        (route.path, method, handler)
+        for route in api.routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        if handler.include_in_schema is not False
+        for method in sorted(handler.http_methods - {"HEAD", "OPTIONS"})
+    ]
+
+
+def _operation(handler: HTTPRouteHandler, method: str) -> Operation | None:
+    declared: Operation | Mapping[str, Operation] | None = handler.opt.get("operation")
+    return declared.get(method) if isinstance(declared, Mapping) else declared
+
+
+def _shown(path: str) -> str:
+    """Return the path as the document writes it: the specification calls every parameter `id` but one."""
+    return _PARAMETER.sub(lambda match: "{devEUI}" if match[1] == "dev_eui" else "{id}", path)
+
+
+def build_document(routes: Iterable[Route]) -> dict[str, Any]:
+    """Return the OpenAPI document of these routes."""
+    schemas = _Schemas()
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _describe(route, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Longwire",
+            "version": __version__,
+            "description": "LoRaWAN messages to HTTP: durable, in order, observed.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        # Relative to this document, so that it is right behind any prefix.
+        "servers": [{"url": "../.."}],
+        "security": [{"key": []}, {"client": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.named,
+            "responses": {str(status): _error_answer(status, schemas) for status in _COMMON_ERRORS},
+            "headers": {"X-Correlation-Id": _header("The id of this request, also in the log.")},
+            "securitySchemes": _SECURITY,
+        },
+    }
+
+
+_SECURITY = {
+    "key": {"type": "http", "scheme": "bearer", "description": "An API key, or an access token."},
+    "client": {
+        "type": "oauth2",
+        "description": "An API key's id as client id, the key as client secret.",
+        "flows": {"clientCredentials": {"tokenUrl": "/iot-flow/v1/oauth/tokenSwagger", "scopes": {}}},
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Schemas:
+    """The schemas by name; objects refer to each other."""
+
+    named: dict[str, Schema] = field(default_factory=dict)
+
+    def of(self, kind: Kind, use: Use) -> Schema:
+        """Return a kind's schema in a use, its objects as references."""
+        return describe_for(use, self._refer)(kind)
+
+    def _refer(self, shape: Object, use: Use) -> Schema:
+        name = f"{shape.name}{use.value}"
+        if name not in self.named:
+            self.named[name] = {}  # an object may hold itself
+            self.named[name] = shape.schema(describe_for(use, self._refer), use)
+        return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _describe(route: Route, schemas: _Schemas) -> dict[str, Any]:
+    operation = route.operation
+    described: dict[str, Any] = {
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "tags": [_tag(route.path)],
+        "parameters": _parameters(route),
+        "responses": _answers(route, schemas),
+    }
+    if operation.description:
+        described["description"] = operation.description
+    if operation.body is not None:
+        body = operation.body
+        content = {body.media_type: {"schema": schemas.of(body.kind, body.use)}}
+        described["requestBody"] = {"required": True, "content": content}
+    if operation.is_public:
+        described["security"] = []
+    if operation.is_planned:
+        described["x-planned"] = True
+    return described
+
+
+def _tag(path: str) -> str:
+    parts = path.removeprefix("/iot-flow/v1").strip("/").split("/")
+    return parts[0]
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    operation = route.operation
+    in_path = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PARAMETER.findall(route.path)
+    ]
+    in_query = [
+        {
+            "name": name,
+            "in": "query",
+            "required": member.required,
+            "description": member.description,
+            "schema": _query_schema(member),
+        }
+        for name, member in operation.query.items()
+    ]
+    if_match = {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The `ETag` of the revision to change; another one is there: 412.",
+        "schema": {"type": "string"},
+    }
+    return [*in_path, *in_query, *([if_match] if operation.has_if_match else [])]
+
+
+def _query_schema(member: Member) -> Schema:
+    schema = schema_of(member.kind)
+    return schema if member.default is None else {**schema, "default": member.default}
+
+
+def _answers(route: Route, schemas: _Schemas) -> dict[str, Any]:
+    operation = route.operation
+    good: dict[str, Any] = {
+        "description": HTTPStatus(operation.status).phrase,
+        "headers": {
+            **{name: _header(words) for name, words in operation.answer_headers.items()},
+            "X-Correlation-Id": {"$ref": "#/components/headers/X-Correlation-Id"},
+        },
+    }
+    if operation.is_planned:
+        good = _error_answer(operation.status, schemas)
+    elif operation.answer is not None:
+        good["content"] = {operation.answer_type: {"schema": schemas.of(operation.answer, Use.ANSWER)}}
+    errors = {
+        str(status): {"$ref": f"#/components/responses/{status}"}
+        if status in _COMMON_ERRORS
+        else _error_answer(status, schemas)
+        for status in sorted({*_COMMON_ERRORS, *operation.errors, *_implied_errors(route)})
+    }
+    return {str(operation.status): good, **errors}
+
+
+def _implied_errors(route: Route) -> Iterable[int]:
+    operation = route.operation
+    if operation.body is not None or operation.query:
+        yield 400
+    if "{" in route.path and not operation.is_planned:
+        yield 404
+
+
+def _error_answer(status: int, schemas: _Schemas) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "description": HTTPStatus(status).phrase,
+        "headers": {"X-Correlation-Id": {"$ref": "#/components/headers/X-Correlation-Id"}},
+        "content": {JSON_TYPE: {"schema": schemas.of(ERROR, Use.ANSWER)}},
+    }
+    if status in {429, 503}:
+        answer["headers"]["Retry-After"] = _header("In how many seconds to try again.")
+    return answer
+
+
+def _header(words: str) -> dict[str, Any]:
+    return {"description": words, "schema": {"type": "string"}}

@@ -1,0 +1,19 @@
+"""The API as the program puts it together, in this process and without a network."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from litestar import Litestar
+
+from longwire.app import Running, _make_front, open_store
+from longwire.clock import SystemClock
+from longwire.settings import Settings
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Litestar]:
+    settings = Settings(data=tmp_path)
+    async with open_store(settings, SystemClock()) as store:
+        yield _make_front(Running(settings, store, cast("Any", None), cast("Any", None))).api
