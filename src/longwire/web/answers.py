@@ -89,3 +89,27 @@ EVENT = Object(
         "data": always(Anything(), "More about it, by its code."),
     },
 )
+
+
+def _window_metrics(window: str, words: str) -> dict[str, Member]:
+    ended = "that ended on the connection"
+    return {
+        f"activeThingsLast{window}": always(_COUNT, f"Devices with a message {ended} in the last {words}."),
+        f"uplinksLast{window}": always(_COUNT, f"Messages {ended} in the last {words}, however they did."),
+        f"uplinksLast{window}Failed": always(_COUNT, "Of these: REJECTED, EXPIRED or FAILED."),
+        f"uplinksLast{window}Lost": always(_COUNT, "Of these: LOST."),
+        f"downlinksLast{window}": always(_COUNT, f"Downlinks that ended in the last {words}."),
+        f"downlinksLast{window}Failed": always(_COUNT, "Of these: refused, or too old."),
+        f"downlinksLast{window}Lost": always(_COUNT, "Of these: lost."),
+    }
+
+
+METRICS = Object(
+    name="Metrics",
+    members={
+        "connectionId": always(_COUNT, "The connection; a number here, as in the original."),
+        **_window_metrics("1h", "hour"),
+        **_window_metrics("24h", "24 hours"),
+        "lag": always(_COUNT, "How many messages wait."),
+    },
+)

@@ -7,10 +7,20 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.errors import NotFound
+from longwire.core.kinds import ListOf
 from longwire.core.traffic import Counts
 from longwire.storage.activity import Activity
 from longwire.storage.traffic import Metrics, Traffic
+from longwire.web.answers import METRICS
 from longwire.web.api import resource_id
+from longwire.web.operation import Operation, described
+
+_LIST = Operation(
+    id="listMetrics",
+    summary="Show what every connection carried, newest connection first",
+    answer=ListOf(METRICS),
+)
+_SHOW = Operation(id="getMetrics", summary="Show what a connection carried", answer=METRICS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +33,13 @@ class MetricsApi:
     def routes(self) -> list[HTTPRouteHandler]:
         """Return the route handlers."""
 
-        @get("/connections/metrics")
+        @get("/connections/metrics", opt=described(_LIST))
         async def list_metrics() -> Response[Any]:
             lags = await self.activity.count_waiting()
             found = await self.traffic.read()
             return Response([_shape(each, lags.get(each.connection_id, 0)) for each in found])
 
-        @get("/connections/{connection_id:str}/metrics")
+        @get("/connections/{connection_id:str}/metrics", opt=described(_SHOW))
         async def get_metrics(connection_id: str) -> Response[Any]:
             number = resource_id(connection_id, "connection")
             found = await self.traffic.read([number])
