@@ -113,6 +113,13 @@ VALUES = (
         ("{{text}}", "{text}"),
         ("a{text}b{number}c", "aZürichb-97.00c"),
         ("{{{text}}}", "{Zürich}"),
+        ("{$.DevEUI_uplink.number}", "-97.00"),
+        ("{$..big}", "1e400"),
+        ("{$..tags[?(@ =~ /B|b/)]}", "b"),
+        ("{$..tags[*]}", "a,b"),
+        ("{$..tags.length()}", "2"),
+        ("{$..CustomerData['name','tags']}", '{"name":"Fridge 12","tags":["a","b"]}'),
+        ("{$..nothing|$..missing|$['DevEUI_uplink'][\"dashed-name\"]}", "d"),
         ("{DevEUI}", None),
     ],
 )
@@ -140,6 +147,17 @@ def test_a_header_over_8_kib_after_rendering_fails_with_the_reason(
     failed, _ = road.wait_for_outcomes("FAILED", "DELIVERED")
     assert "X-Value" in failed["reason"]
     assert len(sink.requests) == 1
+
+
+@pytest.mark.parametrize("pattern", ["{$..*..*..*..*}", "{$..v[?($..v == $..v)]}", "{$..v[?(@ in $..v[*])]}"])
+def test_a_pattern_that_takes_too_much_work_fails_its_message_and_harms_nobody(
+    api: Api, sink: Sink, dev_eui: str, pattern: str
+) -> None:  # AP-13
+    road = build_road(api, connection_document(sink.url(), headers={"X-Value": pattern}), [dev_eui])
+    assert road.ingest("", raw_uplink(dev_eui, f',"v":[{",".join(["[1,2,3]"] * 20_000)}]')).status == 200
+    assert road.ingest("", raw_uplink(dev_eui, ',"v":[1],"FCntUp":2')).status == 200
+    failed, _ = road.wait_for_outcomes("FAILED", "DELIVERED")
+    assert failed["reason"] == "headers.X-Value: its patterns take more than 50000 steps on this message"
 
 
 def test_the_content_type_may_be_overridden(api: Api, sink: Sink, dev_eui: str) -> None:
@@ -181,8 +199,8 @@ def test_a_space_in_the_destination_goes_encoded(api: Api, sink: Sink, dev_eui: 
 )
 def test_a_value_in_the_url_is_one_segment_and_never_more(
     api: Api, sink: Sink, dev_eui: str, value: str, encoded: str
-) -> None:
-    road = build_road(api, connection_document(sink.url("/d/{v}/end?q={v}")), [dev_eui])
+) -> None:  # HI-05
+    road = build_road(api, connection_document(sink.url("/d/{$..v}/end?q={$..[?(@.v)].v}")), [dev_eui])
     assert road.ingest("", raw_uplink(dev_eui, f',"v":{json.dumps(value)}')).status == 200
     (got,) = sink.wait_for(1)
     path, _, query = got.target.partition("?")

@@ -8,7 +8,8 @@ from longwire.core import pattern
 from longwire.core.address_policy import parse_host
 from longwire.core.errors import InvalidInput
 from longwire.core.http import Endpoint
-from longwire.core.pattern import Literal, Members, Pattern, Placeholder, Rendered
+from longwire.core.pattern import Literal, Pattern, Placeholder, Rendered
+from longwire.core.reading import Reading
 
 MAX_URL_BYTES = 8 * 1024
 
@@ -77,13 +78,13 @@ def _target(url: str, start: int, field: str) -> Pattern:
     return pattern.make_pattern(compiled.source, [*begin, *parts])
 
 
-def render_target(destination: Destination, members: Members) -> Rendered | None:
+def render_target(destination: Destination, reading: Reading) -> Rendered | None:
     """Return path and query for a message; None when a value would change the depth of the path.
 
     Each value is percent-encoded as one segment or query value. A segment that becomes `.` or `..` is refused: some
     servers resolve it even when it is percent-encoded.
     """
-    rendered = pattern.render(destination.target, members, _encode)
+    rendered = pattern.render(destination.target, reading, _encode)
     if not destination.target.is_literal and _dot_segments(rendered.text) > _literal_dot_segments(
         destination
     ):

@@ -14,13 +14,24 @@ MAX_DEPTH = 64
 
 # Possessive, and without a need for the closing quote: a text that never ends is read once, not once per quote.
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-_STRING_OR_SPACE = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTALL)
+_STRING_OR_SPACE = re.compile(rb'("(?:[^"\\]++|\\.)*+")|[ \t\r\n]+', re.DOTALL)
 _BRACKETS = re.compile(rb"[][{}]")
 _ROOTS = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]])
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
 _ANY = msgspec.json.Decoder()
+_NEGATIVE_ZERO = re.compile(rb"-0[],}\s]")
+
+
+class WrittenNumber(str):
+    """A number as the message spells it: one with a fraction or an exponent, or an integer that no int would keep."""
+
+    __slots__ = ()
+
+
+_TREE = msgspec.json.Decoder(float_hook=WrittenNumber)
+_TREE_WRITER = msgspec.json.Encoder(enc_hook=lambda number: msgspec.Raw(number.encode()))
 
 
 def check_json_bytes(body: bytes, *, max_bytes: int = MAX_BODY_BYTES) -> None:
@@ -77,10 +88,28 @@ def read_roots(body: bytes) -> tuple[bytes, str, dict[str, msgspec.Raw]]:
     return (body if _is_plain(body, root, members) else join_root(root, members)), root, members
 
 
-def read_kept_members(body: bytes) -> dict[str, msgspec.Raw]:
-    """Return the root's members of a text that `read_roots` has let through, without checking it again."""
-    (members,) = _ROOTS.decode(body).values()
-    return members
+def read_kept_root(body: bytes) -> tuple[str, dict[str, msgspec.Raw]]:
+    """Return the root's name and members of a text that `read_roots` has let through, without checking it again."""
+    ((root, members),) = _ROOTS.decode(body).items()
+    return root, members
+
+
+def read_kept_tree(body: bytes) -> Any:
+    """Return the decoded text of what `read_roots` has let through; of equal members the last wins.
+
+    A number is an int or, where that would lose its spelling, a WrittenNumber.
+    """
+    if not _NEGATIVE_ZERO.search(body):
+        try:
+            return _TREE.decode(body)
+        except msgspec.ValidationError:  # an integer of more digits than msgspec reads
+            pass
+    return json.loads(body, parse_int=WrittenNumber, parse_float=WrittenNumber)
+
+
+def write_tree(tree: Any) -> str:
+    """Return the compact JSON of what `read_kept_tree` gave, or of a part of it."""
+    return _TREE_WRITER.encode(tree).decode()
 
 
 def _is_plain(body: bytes, root: str, members: Mapping[str, msgspec.Raw]) -> bool:
@@ -100,12 +129,6 @@ def join_root(root: str, members: Mapping[str, msgspec.Raw]) -> bytes:
     """Return `{"root":{...}}` with the members' bytes as they are, without added white space."""
     inner = b",".join(quote(name) + b":" + bytes(raw) for name, raw in members.items())
     return b"{" + quote(root) + b":{" + inner + b"}}"
-
-
-def read_root_name(body: bytes) -> str:
-    """Return the root's name of a text that `read_roots` has let through."""
-    (root,) = _ROOTS.decode(body)
-    return root
 
 
 def root_content(body: bytes) -> bytes:

@@ -10,7 +10,8 @@ from longwire.core.delivery import Outcome
 from longwire.core.destination import render_target
 from longwire.core.http import HttpRequest
 from longwire.core.message import with_downlink_url
-from longwire.core.pattern import MAX_RENDERED_BYTES, Members
+from longwire.core.pattern import MAX_RENDERED_BYTES
+from longwire.core.reading import OverBudget, Reading, read_message
 from longwire.core.signature import sign
 
 USER_AGENT = f"Longwire/{__version__}".encode()
@@ -49,22 +50,17 @@ def build_request(target: Target, body: bytes, sending: Sending) -> HttpRequest 
     sent = _sent_body(target, body)
     if isinstance(sent, CannotRender):
         return sent
-    members = _members(configuration, body)
-    rendered = render_target(configuration.destination, members)
-    if rendered is None:
-        return CannotRender("destinationURL: a value would change the depth of the path ('.' or '..')")
-    if len(rendered.text) > MAX_RENDERED_BYTES:
-        return CannotRender(f"destinationURL: longer than {MAX_RENDERED_BYTES} bytes once rendered")
-    configured: list[tuple[str, bytes]] = []
-    for name, value in configuration.headers:
-        text = pattern.render(value, members).text.translate(_REMOVED).encode()
-        if len(text) > MAX_RENDERED_BYTES:
-            return CannotRender(f"headers.{name}: longer than {MAX_RENDERED_BYTES} bytes once rendered")
-        configured.append((name, text))
+    reading = _reading(configuration, body)
+    target_text = _target(configuration, reading)
+    configured = _configured_headers(configuration, reading)
+    if isinstance(target_text, CannotRender):
+        return target_text
+    if isinstance(configured, CannotRender):
+        return configured
     return HttpRequest(
         endpoint=configuration.destination.endpoint,
         method="POST",
-        target=rendered.text,
+        target=target_text,
         headers=_own_headers(sending, configured)
         + _signature(configuration, sending, sent)
         + tuple(configured),
@@ -77,12 +73,13 @@ def _sent_body(target: Target, body: bytes) -> bytes | CannotRender:
     configuration = target.configuration
     whole = with_downlink_url(body, target.downlink_url) if configuration.downlink_enabled else body
     if configuration.send_metadata:
-        root = json_text.read_root_name(body)
+        root, _ = json_text.read_kept_root(body)
         if root != "DevEUI_uplink":
             return CannotRender(f"sendMetadata: only DevEUI_uplink is sent, not {root}", Outcome.FILTERED)
         return json_text.root_content(whole)
     if configuration.send_raw_decoded_format:
-        payload = bytes(json_text.read_kept_members(body).get("payload", b"null"))
+        _, members = json_text.read_kept_root(body)
+        payload = bytes(members.get("payload", b"null"))
         return whole if payload == b"null" else payload
     return whole
 
@@ -106,10 +103,39 @@ def _signature(configuration: Configuration, sending: Sending, body: bytes) -> t
     return (("webhook-signature", sign(configuration.signing.keys, sending.webhook_id, timestamp, body)),)
 
 
-def _members(configuration: Configuration, body: bytes) -> Members:
-    """Return the root's members where a pattern asks for them."""
+def _reading(configuration: Configuration, body: bytes) -> Reading:
+    """Return the message where a pattern asks for it."""
     if configuration.destination.target.is_literal and all(
         each.is_literal for _, each in configuration.headers
     ):
-        return {}
-    return json_text.read_kept_members(body)
+        return Reading("", {}, b"")
+    return read_message(body)
+
+
+def _target(configuration: Configuration, reading: Reading) -> str | CannotRender:
+    try:
+        rendered = render_target(configuration.destination, reading)
+    except OverBudget as problem:
+        return CannotRender(f"destinationURL: {problem}")
+    if rendered is None:
+        return CannotRender("destinationURL: a value would change the depth of the path ('.' or '..')")
+    return rendered.text
+
+
+def _configured_headers(
+    configuration: Configuration, reading: Reading
+) -> list[tuple[str, bytes]] | CannotRender:
+    headers: list[tuple[str, bytes]] = []
+    for name, value in configuration.headers:
+        try:
+            text = pattern.render(value, reading, _without_breaks).text.encode()
+        except OverBudget as problem:
+            return CannotRender(f"headers.{name}: {problem}")
+        if len(text) > MAX_RENDERED_BYTES:
+            return CannotRender(f"headers.{name}: longer than {MAX_RENDERED_BYTES} bytes once rendered")
+        headers.append((name, text))
+    return headers
+
+
+def _without_breaks(value: str) -> str:
+    return value.translate(_REMOVED)
