@@ -13,7 +13,7 @@ from tests.net.certificates import CA, GOOD, serving, trusting_only
 from tests.net.destination import OK, Destination, answering, echo, through
 from tests.net.proxies import PASSWORD
 
-from longwire.core.http import Cause, HttpResponse, Proxy, TlsSettings, TransportFailure
+from longwire.core.http import Cause, HttpRequest, HttpResponse, Proxy, TlsSettings, TransportFailure
 from longwire.net.client import Client
 
 LATER = timedelta(seconds=20)
@@ -37,9 +37,20 @@ async def destination(scheme: str) -> AsyncIterator[Destination]:
         yield there
 
 
+async def send_like_a_lane(client: Client, request: HttpRequest) -> HttpResponse | TransportFailure:
+    """Send; once more on a fresh socket when an idle one was closed under it (specification, section 4).
+
+    tinyproxy closes after each answer without having said so: whether the next request meets an open socket is chance.
+    """
+    result = await client.send(request, LATER)
+    if isinstance(result, TransportFailure) and result.on_reused_socket:
+        return await client.send(request, LATER, fresh=True)
+    return result
+
+
 @pytest.mark.parametrize("asks_for_login", [False, True], ids=["open", "login"])
 @pytest.mark.parametrize(("kind", "scheme", "to"), WAYS, ids=["-".join(way) for way in WAYS])
-async def test_messages_arrive_through_a_real_proxy_on_one_socket(
+async def test_messages_arrive_through_a_real_proxy(
     client: Client, kind: str, scheme: str, to: str, *, asks_for_login: bool
 ) -> None:
     async with KINDS[kind](asks_for_login=asks_for_login) as running, destination(to) as there:
@@ -50,7 +61,7 @@ async def test_messages_arrive_through_a_real_proxy_on_one_socket(
         assert await client.probe(request.endpoint, LATER) is None
         assert there.requests == []
         for body in (b"one", b"two", b"x" * 300_000):
-            response = await client.send(replace(request, body=body), LATER)
+            response = await send_like_a_lane(client, replace(request, body=body))
             assert isinstance(response, HttpResponse), response
             assert (response.status, response.body) == (200, body[: 64 * 1024])
             assert response.remote_address.endswith(f":{proxy.port}")
