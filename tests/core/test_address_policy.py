@@ -205,7 +205,9 @@ def test_the_port_says_nothing_about_a_blocked_address(
 OWN = [
     # listener, local addresses, dialled, refused
     ("127.0.0.1", "", "127.0.0.1", True),
-    ("127.0.0.1", "", "127.0.0.2", False),
+    ("127.0.0.1", "", "127.0.0.2", True),  # localhost to people, whichever address it is
+    ("127.0.0.1", "", "::1", True),
+    ("::1", "", "127.0.0.1", True),
     ("127.0.0.1", "", "::ffff:127.0.0.1", True),
     ("0.0.0.0", "", "127.0.0.1", True),
     ("0.0.0.0", "", "127.9.9.9", True),
@@ -232,6 +234,37 @@ def test_our_own_api_is_refused_whatever_is_allowed(
     assert (reason is not None) is is_refused
     assert reason is None or "Longwire's own API" in reason
     assert judge(policy, dialled, 8081) is None
+
+
+# What a host tells by itself
+
+
+@pytest.mark.parametrize("host", ["localhost", "a.localhost", "a.b.localhost"])
+def test_localhost_is_loopback_whoever_resolves_it(host: str) -> None:
+    refusal = parse_allow_list("").judge_spelled(host, 80)
+    assert refusal == (
+        f"{host} is not a public address; to allow it start Longwire with "
+        "LONGWIRE_ALLOW_DESTINATIONS=127.0.0.1/32,::1/128"
+    )
+    assert parse_allow_list("127.0.0.1/32,::1/128").judge_spelled(host, 80) is None
+    half = parse_allow_list("127.0.0.1/32").judge_spelled(host, 80)  # a proxy may take either
+    assert half is not None
+    assert half.endswith("LONGWIRE_ALLOW_DESTINATIONS=127.0.0.1/32,::1/128")
+    own = parse_allow_list("loopback", own_listeners=((ip_address("127.0.0.1"), 8080),))
+    assert "Longwire's own API" in str(own.judge_spelled(host, 8080))
+
+
+@pytest.mark.parametrize(
+    "host", ["example.com", "localhost.example", "notlocalhost", "localhost-1", "2130706433.example"]
+)
+def test_another_name_tells_nothing_by_itself(host: str) -> None:
+    assert parse_allow_list("").judge_spelled(host, 80) is None
+
+
+@given(ANY_ADDRESS)
+def test_a_host_that_is_an_address_is_judged_as_the_address(address: IPv4Address | IPv6Address) -> None:
+    policy = parse_allow_list("private")
+    assert policy.judge_spelled(str(address), 80) == policy.judge(address, 80)
 
 
 # Hosts

@@ -9,7 +9,7 @@ from tests.e2e.api_client import Api, Json, build_road, connection_document
 from tests.e2e.longwire_process import Longwire
 from tests.e2e.lrc import uplink
 from tests.e2e.sink import Sink
-from tests.e2e.waiting import holds_for
+from tests.e2e.waiting import holds_for, wait_until
 from tests.net.dns_server import DnsServer
 
 SETTING = "LONGWIRE_ALLOW_DESTINATIONS"
@@ -93,6 +93,24 @@ def test_a_name_that_resolves_to_a_blocked_address_is_refused_at_save(
     )
 
 
+LOOPBACK = ["localhost", "LOCALHOST", "localhost.", "a.localhost", "127.0.0.1", "127.0.0.1.", "[::1]"]
+
+
+@pytest.mark.parametrize("host", [*LOOPBACK, "127.1", "0x7f.1", "0177.0.0.1", "2130706433", "0x7f000001"])
+def test_loopback_is_refused_through_a_proxy_too_however_it_is_written(world: World, host: str) -> None:
+    proxy = {"hostname": "http://8.8.8.8:3128"}
+    document = connection_document(f"http://{host}:{world.canary.address[1]}/", proxy=proxy)
+    answer = world.longwire.api.call("POST", "/connections", document)
+    assert answer.status == 400, answer
+    assert answer.json()["data"]["field"] == "configuration.destinationURL"
+
+
+def test_another_name_is_left_to_the_proxy(world: World) -> None:
+    proxy = {"hostname": "http://nowhere.example:3128"}
+    document = connection_document("http://inside.example/", proxy=proxy, active=False)
+    world.longwire.api.create("/connections", document | {"active": False})
+
+
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost.", "127.0.0.1."])
 def test_localhost_is_loopback_however_it_is_written(world: World, host: str) -> None:
     world.names.names["localhost"] = ["127.0.0.1"]
@@ -131,7 +149,9 @@ def test_allowing_loopback_allows_nothing_else(api: Api, host: str) -> None:
     assert SETTING in refuse(api, f"http://{host}/")["message"]
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "own.example", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "own.example", "[::ffff:127.0.0.1]", "[::1]", "127.0.0.2", "localhost"]
+)
 @pytest.mark.parametrize("path", ["/", "/ingest/x", "/iot-flow/v1/connections"])
 def test_our_own_listener_is_never_a_destination(
     shared: Longwire, name_server: DnsServer, host: str, path: str
@@ -140,17 +160,16 @@ def test_our_own_listener_is_never_a_destination(
     assert "own" in refuse(shared.api, f"http://{host}:{shared.port}{path}")["message"]
 
 
-@pytest.mark.parametrize("name", ["localhost", "mixed.example"])
-def test_a_name_that_leads_to_our_own_listener_too_is_not_dialled_there(
-    shared: Longwire, name_server: DnsServer, dev_eui: str, name: str
+def test_a_name_that_comes_to_lead_to_our_own_listener_is_not_dialled_there(
+    shared: Longwire, name_server: DnsServer, dev_eui: str
 ) -> None:
-    name_server.names["mixed.example"] = ["127.0.0.1", "::1"]
-    document = connection_document(f"http://{name}:{shared.port}/healthz")
-    if shared.api.call("POST", "/connections", document).status == 400:
-        return
-    road = build_road(shared.api, document, [dev_eui])
-    road.send(uplink(dev_eui, 1))
+    name_server.names.pop("mixed.example", None)
+    road = build_road(shared.api, connection_document(f"http://mixed.example:{shared.port}/x"), [dev_eui])
     road.wait_for_state("CLOSED")
+    name_server.names["mixed.example"] = ["127.0.0.1", "::1"]
+    shared.api.call("POST", f"/connections/{road.connection_id}/restart")
+    road.send(uplink(dev_eui, 1))
+    wait_until("refused as our own", lambda: "own API" in road.connection.get("stateReason", ""))
     road.wait_for_outcomes("QUEUED")
 
 

@@ -67,7 +67,16 @@ async def test_a_blocked_proxy_is_refused_by_name(world: World, proxy_host: str,
 
 @pytest.mark.parametrize(("scheme", "to"), [("http", "http"), ("http", "https"), ("socks5", "http")])
 @pytest.mark.parametrize(
-    ("host", "port"), [("10.0.0.1", 80), (METADATA, 80), ("fe80::1", 80), ("127.0.0.1", 9999)]
+    ("host", "port"),
+    [
+        ("10.0.0.1", 80),
+        (METADATA, 80),
+        ("fe80::1", 80),
+        ("127.0.0.1", 9999),
+        ("::1", 9999),
+        ("localhost", 9999),
+        ("a.localhost", 9999),
+    ],
 )
 async def test_a_literal_destination_is_judged_before_the_proxy_is_dialled(
     world: World, scheme: str, to: str, host: str, port: int

@@ -90,6 +90,8 @@ _WORDS: dict[str, tuple[Network, ...]] = {
     "loopback": (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")),
 }
 
+_LOCALHOST: tuple[Address, ...] = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
+
 _LONGEST_HOST = 253
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 # The last label decides whether a host is meant as a number. Source: WHATWG URL, "ends in a number checker"
@@ -102,8 +104,9 @@ class AddressPolicy:
     """Which addresses may be dialled.
 
     `entries` are the allow list's words as the operator wrote them, `networks` what they mean.
-    `own_listeners` are the (address, port) pairs of our own API; one on 0.0.0.0 or :: stands for that port on
-    every loopback address and on each of `local_addresses`.
+    `own_listeners` are the (address, port) pairs of our own API; one on a loopback address stands for that port on
+    every loopback address (to people they are all `localhost`), one on 0.0.0.0 or :: also on each of
+    `local_addresses`.
     """
 
     entries: tuple[str, ...] = ()
@@ -118,15 +121,28 @@ class AddressPolicy:
         An IPv6 address that carries an IPv4 address is judged by both.
         """
         address = _plain(address)
-        reached = (address, *_carried(address))
+        return self._judge(str(address), (address, *_carried(address)), port)
+
+    def judge_spelled(self, host: str, port: int) -> str | None:
+        """Return why a canonical host may not be a destination, as far as the host itself tells; else None.
+
+        It tells when it is an address, and when it is `localhost` or below, which is loopback to whoever resolves it.
+        Source: RFC 6761, section 6.3
+        """
+        address = literal_address(host)
+        if address is not None:
+            return self.judge(address, port)
+        return self._judge(host, _LOCALHOST, port) if _is_localhost(host) else None
+
+    def _judge(self, named: str, reached: tuple[Address, ...], port: int) -> str | None:
         if any(_is_in(part, _NEVER) for part in reached):
-            return f"{address} is not the address of one host, so it can never be a destination"
+            return f"{named} is not the address of one host, so it can never be a destination"
         missing = tuple(part for part in reached if not self._allows(part))
         if missing:
-            return f"{address} is not a public address; to allow it start Longwire with {self._with(missing)}"
+            return f"{named} is not a public address; to allow it start Longwire with {self._with(missing)}"
         if any(self._is_own(part, port) for part in reached):
             return (
-                f"{address} port {port} is Longwire's own API: a message sent there would come back "
+                f"{named} port {port} is Longwire's own API: a message sent there would come back "
                 "for ever; name another destination"
             )
         return None
@@ -144,7 +160,9 @@ class AddressPolicy:
         for listener, listener_port in self.own_listeners:
             if port != listener_port:
                 continue
-            if listener.is_unspecified and (address.is_loopback or address in self.local_addresses):
+            if address.is_loopback and (listener.is_unspecified or _plain(listener).is_loopback):
+                return True
+            if listener.is_unspecified and address in self.local_addresses:
                 return True
             if address == _plain(listener):
                 return True
@@ -199,6 +217,10 @@ def literal_address(host: str) -> Address | None:
         return ip_address(host)
     except ValueError:
         return None
+
+
+def _is_localhost(host: str) -> bool:
+    return host == "localhost" or host.endswith(".localhost")
 
 
 def _parse_entry(entry: str) -> tuple[Network, ...]:

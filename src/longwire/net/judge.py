@@ -1,7 +1,8 @@
 """Which addresses may be dialled for an endpoint: asked when it is dialled, and already when it is saved.
 
 Through a proxy the proxy is dialled and the destination's name is resolved there; so the proxy's addresses are
-judged, and the destination where it is an address itself (specification, section 15).
+judged, and the destination where its host alone tells the address: a literal, or `localhost` (specification,
+section 15).
 """
 
 import asyncio
@@ -36,7 +37,7 @@ async def allowed_addresses(
     """Return the addresses that may be dialled, never none; `deadline` is a time of the loop."""
     if endpoint.proxy is None:
         return await _allowed(resolver, policy, endpoint, deadline)
-    if (reason := _why_literal_blocked(policy, endpoint)) is not None:
+    if (reason := policy.judge_spelled(endpoint.host, endpoint.port)) is not None:
         return TransportFailure(Cause.BLOCKED_ADDRESS, reason)
     found = await _allowed(resolver, policy, endpoint.proxy, deadline)
     return _of_the_proxy(found, endpoint.proxy) if isinstance(found, TransportFailure) else found
@@ -50,13 +51,9 @@ async def find_blocked(
     found = await allowed_addresses(resolver, policy, endpoint, deadline)
     if not isinstance(found, TransportFailure) or found.cause is not Cause.BLOCKED_ADDRESS:
         return None
-    is_destination = endpoint.proxy is None or _why_literal_blocked(policy, endpoint) is not None
+    spelled = policy.judge_spelled(endpoint.host, endpoint.port)
+    is_destination = endpoint.proxy is None or spelled is not None
     return Blocked(Party.DESTINATION if is_destination else Party.PROXY, found.detail)
-
-
-def _why_literal_blocked(policy: AddressPolicy, endpoint: Endpoint) -> str | None:
-    literal = literal_address(endpoint.host)
-    return None if literal is None else policy.judge(literal, endpoint.port)
 
 
 async def _allowed(
