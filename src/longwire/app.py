@@ -48,6 +48,7 @@ from longwire.storage.traffic import Traffic
 from longwire.storage.witness import Witness
 from longwire.web.api import planned_routes
 from longwire.web.api_connections import ConnectionsApi
+from longwire.web.api_connectors import ConnectorsApi
 from longwire.web.api_deliveries import DeliveriesApi
 from longwire.web.api_events import EventsApi
 from longwire.web.api_metrics import MetricsApi
@@ -254,6 +255,7 @@ def _make_front(running: Running) -> Front:
         return (blocked.party.value, blocked.reason) if blocked else None
 
     parts = (
+        ConnectorsApi(base_url),
         ConnectionsApi(store.configurations, store.flows, store.activity, refuses, base_url),
         FlowsApi(store.flows),
         NetworkServersApi(store.network_servers, base_url),

@@ -26,6 +26,8 @@ _MATCHER = Object(
     },
     planned=frozenset({"tags", "model", "application"}),
 )
+FLOW_CONFIGURATION = Object(name="FlowConfiguration", members={})
+"""What the connector lets a flow configure of its own: nothing."""
 _CONNECTOR = Object(
     name="FlowConnector",
     members={

@@ -20,11 +20,8 @@ _TAG = re.compile(r'"([0-9]{1,18})"')
 
 # Routes of the specification that later versions build, without those that have a handler.
 _PLANNED: dict[str, tuple[Method, ...]] = {
-    "/swagger-ui.html": ("GET",),
     "/oauth/token": ("POST",),
     "/oauth/tokenSwagger": ("POST",),
-    "/connectors": ("GET",),
-    "/connectors/{_id:str}": ("GET",),
     "/connections/preview": ("POST",),
     "/connections/{_id:str}/test": ("POST",),
     "/devices": ("GET", "POST"),

@@ -28,6 +28,7 @@ from longwire.sources.ingest_request import IngestRequest
 from longwire.storage.accounts import Accounts
 from longwire.web.api import BASE
 from longwire.web.api_document import document_routes, write_document
+from longwire.web.api_swagger import swagger_routes
 from longwire.web.body import ClientGone, read_body
 from longwire.web.errors import JSON, MethodNotAllowed, error_body, error_headers, internal_error, status_of
 from longwire.web.ingest import Ingest
@@ -117,7 +118,7 @@ def make_api(routes: list[HTTPRouteHandler]) -> Litestar:
     """Return the API with its routes below `/iot-flow/v1`, every error in its shape."""
     api = Litestar(
         path=BASE,
-        route_handlers=[*routes, *document_routes()],
+        route_handlers=[*routes, *document_routes(), *swagger_routes()],
         openapi_config=None,
         logging_config=None,
         exception_handlers={LongwireError: _on_error, HTTPException: _on_framework_error, Exception: _on_bug},
