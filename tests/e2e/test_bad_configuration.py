@@ -224,8 +224,6 @@ def test_a_member_that_is_not_built_yet_is_refused_by_name(
 
 
 LATER_ROUTES = [
-    ("GET", "/connectors"),
-    ("GET", "/connectors/actility-http-iot"),
     ("POST", "/connections/1/test"),
     ("POST", "/connections/preview"),
     ("GET", "/drivers"),

@@ -57,7 +57,7 @@ CONFIGURATION = Object(
         "destinationURL": Member(
             kind=Text(
                 shortest=1,
-                pattern="(?s:[Hh][Tt][Tt][Pp][Ss]?://.+)",
+                pattern=r"[Hh][Tt][Tt][Pp][Ss]?://[\s\S]+",
                 format="longwire-url",
                 says="must begin with http:// or https://, and name a host",
             ),

@@ -63,13 +63,10 @@ class Member:
         if self.read_only:
             said["readOnly"] = True
         if self.secret:
-            said |= _secret_words(self.description)
+            said["description"] += f" Reads back as `{MASK}`; sent back, that keeps the stored value."
+            said["format"] = inner.get("format", "password")
+            said["x-secret"] = True
         return {**schema, **said}
-
-
-def _secret_words(description: str) -> Schema:
-    words = f"{description} Reads back as `{MASK}`; sent back, that keeps the stored value."
-    return {"description": words, "format": "password"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
