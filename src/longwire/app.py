@@ -259,7 +259,7 @@ def _make_front(running: Running) -> Front:
         ConnectionsApi(store.configurations, store.flows, store.activity, refuses, base_url),
         FlowsApi(store.flows),
         NetworkServersApi(store.network_servers, base_url),
-        DeliveriesApi(store.activity, store.configurations, store.queue.webhook_id),
+        DeliveriesApi(store.activity, store.configurations, store.queue, SystemClock().now),
         EventsApi(store.witness.events),
         MetricsApi(store.witness.traffic, store.activity),
     )

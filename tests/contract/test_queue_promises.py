@@ -9,10 +9,11 @@ import pytest
 from tests.contract.conftest import OpenQueue
 from tests.contract.sql_queue import SqlQueue
 
-from longwire.core.delivery import Attempt, Outcome, Settlement, Trigger
+from longwire.core.delivery import Attempt, Outcome, Settlement, Trigger, next_trigger
 from longwire.core.message import DevEui, Message, fingerprint
 from longwire.core.window import ReadPage
 from longwire.storage.queue_sql import Accepted, Placed, Put
+from longwire.storage.replays import replay
 
 T0 = datetime(2026, 3, 14, 10, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -108,7 +109,7 @@ async def test_a_caller_that_goes_away_alone_still_wakes_the_lane(store: SqlQueu
 async def test_what_is_put_is_handed_over_with_what_was_put_before_it(store: SqlQueue) -> None:
     other = await store.add_connection(4, opened=True)
     handed: list[Placed] = []
-    store.queue.listen(1, handed.append)
+    store.queue.listen(1, lambda placed: handed.append(placed) if placed else None)
     await asyncio.gather(
         store.queue.put(uplink("a")),
         store.queue.put(uplink("b", T0, other)),
@@ -121,6 +122,28 @@ async def test_what_is_put_is_handed_over_with_what_was_put_before_it(store: Sql
     assert [each.body for each in handed] == [b"a", b"d", b"e"]
     positions = [each.waiting.position for each in handed]
     assert [each.after for each in handed] == [0, *positions[:-1]]
+
+
+async def test_what_waits_again_stands_last_and_the_next_one_put_tells_that_it_was_missed(
+    store: SqlQueue,
+) -> None:
+    handed: list[Placed | None] = []
+    await asyncio.gather(*(store.queue.put(uplink(name)) for name in "abc"))
+    first, second, third = await waiting(store)
+    await store.queue.settle(settled(first, Outcome.LOST, 1))
+    store.queue.listen(1, handed.append)
+
+    assert await replay(store.queue, first, None, T0 + HOUR) == first
+    await store.queue.put(uplink("d"))
+
+    read = await store.queue.read_ahead(1, ReadPage(0))
+    assert [each.delivery_id for each in read] == [second, third, first, read[-1].delivery_id]
+    assert handed[0] is None, "the lane is told to read"
+    assert handed[1] is not None
+    assert handed[1].after >= read[2].position, "the link does not lead around it"
+    again = read[2]
+    assert (again.aged_from, again.attempt_count, again.resends) == (T0 + HOUR, 1, 0)
+    assert next_trigger(again) is Trigger.REPLAY
 
 
 async def test_bodies_are_read_in_the_order_asked_as_many_as_there_is_room_for(store: SqlQueue) -> None:

@@ -249,7 +249,6 @@ LATER_ROUTES = [
     ("GET", "/apiKeys"),
     ("POST", "/apiKeys"),
     ("DELETE", "/apiKeys/1"),
-    ("POST", "/deliveries/1/replay"),
     ("POST", "/replays"),
     ("GET", "/replays/1"),
     ("DELETE", "/replays/1"),

@@ -9,10 +9,12 @@ from longwire.core.delivery import MAX_LOGGED_BODY_BYTES, Attempt, Outcome, Sett
 from longwire.core.errors import NotFound
 from longwire.core.http import HttpResponse
 from longwire.core.window import ReadPage
-from longwire.storage.activity import Activity, Page
+from longwire.storage.activity import Activity
 from longwire.storage.configurations import Configurations
 from longwire.storage.database import Database
+from longwire.storage.delivery_search import DeliveryFilter
 from longwire.storage.micros import from_micros
+from longwire.storage.page import Page
 from longwire.storage.queue_sql import Queue
 from longwire.storage.secrets import Sealer
 
@@ -102,15 +104,16 @@ async def test_the_list_is_paged_newest_first(database: Database, queue: Queue) 
     await queue.put(uplink("other", 2))
     activity = Activity(database)
 
-    total, first = await activity.list(1, Page(1, 2))
-    _, last = await activity.list(1, Page(3, 2))
-    of_all, everything = await activity.list(None, Page(1, 100))
+    async def look(connection_id: int | None, page: Page) -> tuple[int, list[int]]:
+        found = await activity.list(DeliveryFilter(connection_id), page)
+        return found.total, [row.id for row in found.rows]
 
-    assert (total, [each.row.id for each in first]) == (5, [ids[4], ids[3]])
-    assert [each.row.id for each in last] == [ids[0]]
+    assert await look(1, Page(1, 2)) == (5, [ids[4], ids[3]])
+    assert await look(1, Page(3, 2)) == (5, [ids[0]])
+    assert await look(1, Page(4, 2)) == (5, [])
+    assert await look(99, Page(1, 2)) == (0, [])
+    of_all, everything = await look(None, Page(1, 100))
     assert (of_all, len(everything)) == (6, 6)
-    assert await activity.list(1, Page(4, 2)) == (5, [])
-    assert await activity.list(99, Page(1, 2)) == (0, [])
 
 
 async def test_what_waits_is_counted_by_connection(database: Database, queue: Queue) -> None:

@@ -34,6 +34,7 @@ class Trigger(Enum):
     RESEND = "resend"
     FRESH_SOCKET = "fresh-socket"
     RECONNECT = "reconnect"
+    REPLAY = "replay"
     UNKNOWN = "unknown"
 
 
@@ -42,7 +43,8 @@ class Waiting:
     """A delivery that waits, as the lane looks ahead over it: no body.
 
     `position` is its place in the connection's queue; `attempt_count` counts every attempt row, `resends` only those
-    that strict mode limits; `not_before` is when its resend is due; its age counts from `aged_from`.
+    that strict mode limits; `not_before` is when its resend is due; its age counts from `aged_from`; `replayed_after`
+    is the attempt count at which it was replayed last.
     """
 
     delivery_id: int
@@ -52,6 +54,7 @@ class Waiting:
     attempt_count: int = 0
     resends: int = 0
     not_before: datetime | None = None
+    replayed_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,9 @@ class Settlement:
 
 
 def next_trigger(waiting: Waiting) -> Trigger:
-    """Return why the delivery is sent now: only what waited for a resend is one."""
+    """Return why the delivery is sent now: only what waited for a resend is one, and the first after a replay."""
+    if waiting.attempt_count == waiting.replayed_after:
+        return Trigger.REPLAY
     if waiting.attempt_count == 0:
         return Trigger.FIRST
     return Trigger.RECONNECT if waiting.not_before is None else Trigger.RESEND

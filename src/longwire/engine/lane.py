@@ -135,9 +135,9 @@ class Lane:
                     raise
                 await self._wait_for_the_store(error)
 
-    def _take_over(self, placed: Placed) -> None:
+    def _take_over(self, placed: Placed | None) -> None:
         """Take in what has just become durable; while nothing can be sent, it is read when it can."""
-        if self._state.status is Status.OPENED:
+        if placed is not None and self._state.status is Status.OPENED:
             self._backlog.take_over(placed)
         else:
             self._backlog.notice()

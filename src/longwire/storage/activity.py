@@ -9,15 +9,9 @@ from sqlalchemy.engine import Row
 
 from longwire.core.errors import NotFound
 from longwire.storage.database import Database
+from longwire.storage.delivery_search import DeliveryFilter, Found, envelopes, find_deliveries
+from longwire.storage.page import Page
 from longwire.storage.schema import attempt, delivery, message
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Which part of a list is asked for; both count from 1."""
-
-    number: int
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +34,13 @@ class Activity:
         """Read from the database's snapshots."""
         self._database = database
 
-    async def list(self, connection_id: int | None, page: Page) -> tuple[int, list[DeliveryRecord]]:
-        """Return how many deliveries a connection (None: every one) has in the log, and a page, newest first."""
-        where = sa.true() if connection_id is None else delivery.c.connection_id == connection_id
-        count = sa.select(sa.func.count()).select_from(delivery).where(where)
-        rows = (
-            _deliveries()
-            .where(where)
-            .order_by(delivery.c.id.desc())
-            .limit(page.size)
-            .offset((page.number - 1) * page.size)
-        )
-        total, found = await self._database.read(
-            lambda sql: (sql.scalar(count) or 0, sql.execute(rows).all())
-        )
-        return total, [DeliveryRecord(row) for row in found]
+    async def list(self, wanted: DeliveryFilter, page: Page) -> Found:
+        """Return how many deliveries match, and a page of them, newest first."""
+        return await find_deliveries(self._database, wanted, page)
 
     async def get(self, delivery_id: int) -> DeliveryRecord:
         """Return one delivery with its message's body and its attempts; raises NotFound."""
-        query = _deliveries().add_columns(message.c.body).where(delivery.c.id == delivery_id)
+        query = envelopes().add_columns(message.c.body).where(delivery.c.id == delivery_id)
         attempts = sa.select(attempt).where(attempt.c.delivery_id == delivery_id).order_by(attempt.c.number)
         row, rows = await self._database.read(
             lambda sql: (sql.execute(query).first(), sql.execute(attempts).all())
@@ -78,10 +60,3 @@ class Activity:
             query = query.where(delivery.c.connection_id.in_(list(connection_ids)))
         rows = await self._database.read(lambda sql: sql.execute(query).all())
         return {row[0]: row[1] for row in rows}
-
-
-def _deliveries() -> sa.Select[Any]:
-    """Return deliveries with their messages' envelopes, without bodies."""
-    return sa.select(delivery, message.c.root, message.c.dev_eui, message.c.f_cnt).join(
-        message, message.c.id == delivery.c.message_id
-    )

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine import Connection, Engine
 
 from longwire import log
@@ -223,12 +224,22 @@ _WRITER_PRAGMAS = (
 _READER_PRAGMAS = ("query_only=ON", "cache_size=-8192")
 
 
+class _Compiler(SQLiteCompiler):
+    """SQLAlchemy's, but `with_hint(table, "INDEXED BY ...", "sqlite")` has an effect."""
+
+    def get_from_hint_text(self, _table: Any, hint: str | None) -> str | None:
+        """Return what follows the table's name."""
+        return hint
+
+
 def _engine(path: Path, begin: str, pragmas: tuple[str, ...]) -> Engine:
     engine = sa.create_engine(
         f"sqlite+pysqlite:///{path}",
         module=_LIBRARY,
         connect_args={"check_same_thread": False, "isolation_level": None},
     )
+
+    engine.dialect.statement_compiler = _Compiler
 
     @event.listens_for(engine, "connect")
     def _configure(raw: Any, _record: Any) -> None:

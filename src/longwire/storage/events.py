@@ -15,9 +15,9 @@ from longwire import log
 from longwire.core.errors import StorageUnavailable
 from longwire.core.event import Event, Kind, Level, Occurrence
 from longwire.core.ledger import Ledger
-from longwire.storage.activity import Page
 from longwire.storage.database import Database
 from longwire.storage.micros import to_micros
+from longwire.storage.page import Page
 from longwire.storage.rows import write_rows
 from longwire.storage.schema import connection_revision
 from longwire.storage.schema import event as table

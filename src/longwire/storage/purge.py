@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection as Sql
 from longwire.core.delivery import DEAD_LETTERS, Outcome
 from longwire.storage.database import Database
 from longwire.storage.micros import MICROSECOND, to_micros
-from longwire.storage.queue_sql import DEDUPE_FOR, LAST_ID, discard_backlog, highest_id
+from longwire.storage.queue_sql import DEDUPE_FOR, LAST_ID, MAY_BE_IN_FLIGHT_FOR, discard_backlog, highest_id
 from longwire.storage.schema import attempt, connection, connection_revision, delivery, message, seen, setting
 
 T = TypeVar("T")
@@ -61,7 +61,9 @@ async def purge(
         )
         purged += await _in_slices(database, query, _delete_deliveries)
     overdue = sa.select(delivery.c.id).where(
-        sa.text("outcome = 'QUEUED'"), delivery.c.received_at < to_micros(now - retention.backlog)
+        sa.text("outcome = 'QUEUED'"),
+        delivery.c.received_at < to_micros(now - retention.backlog),
+        sa.func.coalesce(delivery.c.replayed_at, 0) < to_micros(now - retention.backlog),
     )
     await _in_slices(database, overdue, lambda sql, ids: _expire(sql, ids, now), saw_expired)
     for connection_id in await database.read(_deleted_with_backlog):
@@ -103,7 +105,12 @@ def _expire(sql: Sql, ids: list[int], now: datetime) -> Counter[int]:
     change = (
         sa.update(delivery)
         .where(delivery.c.id.in_(ids), sa.text("outcome = 'QUEUED'"))
-        .values(outcome=Outcome.EXPIRED.value, reason=OVERDUE, settled_at=to_micros(now))
+        .values(
+            outcome=Outcome.EXPIRED.value,
+            reason=OVERDUE,
+            settled_at=to_micros(now),
+            not_before=to_micros(now + MAY_BE_IN_FLIGHT_FOR),
+        )
         .returning(delivery.c.connection_id)
     )
     return Counter(sql.scalars(change))

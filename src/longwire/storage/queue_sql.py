@@ -30,6 +30,8 @@ from longwire.storage.waiting import as_waiting, load_bodies, waiting_in_order
 
 DEDUPE_FOR = timedelta(hours=1)
 _HOUR = timedelta(hours=1) // MICROSECOND
+# The longest visit, with two attempts of 60 s and a wait for the store: what was taken out of the queue may be in it.
+MAY_BE_IN_FLIGHT_FOR = timedelta(seconds=150)
 _SLICE = 1000
 LAST_ID = "last_id"
 TOO_OLD = "older than the connection's uplinkTimeValidity"
@@ -112,6 +114,18 @@ class _Written:
     placed: Sequence[tuple[int, Placed]] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """Stored deliveries wait again, behind what waits: which, and on which connections."""
+
+    delivery_ids: tuple[int, ...]
+    connection_ids: frozenset[int]
+
+
+TakePosition = Callable[[], int]
+Requeue = Callable[[Sql, TakePosition], Requeued]
+
+
 class Queue:
     """The queue in the database's tables; `open` gives it the ids that are free."""
 
@@ -121,7 +135,7 @@ class Queue:
         self._store_id = store_id
         self._next_id = 1
         self._last_positions: dict[int, int] = {}
-        self._listeners: dict[int, Callable[[Placed], None]] = {}
+        self._listeners: dict[int, Callable[[Placed | None], None]] = {}
 
     async def open(self) -> None:
         """Find the first free id: ids are never given twice, even when the newest rows were purged."""
@@ -131,8 +145,11 @@ class Queue:
         """Return the id every attempt of a delivery carries: stable, and unique among all stores."""
         return f"msg_{self._store_id}_{delivery_id}"
 
-    def listen(self, connection_id: int, callback: Callable[[Placed], None]) -> None:
-        """Hand over, in the event loop and in the order of positions, what is put for the connection."""
+    def listen(self, connection_id: int, callback: Callable[[Placed | None], None]) -> None:
+        """Hand over, in the event loop and in the order of positions, what is put for the connection.
+
+        None: something was placed that has to be read.
+        """
         self._listeners[connection_id] = callback
 
     def unlisten(self, connection_id: int) -> None:
@@ -146,6 +163,15 @@ class Queue:
         """
         written: _Written = await self._database.submit(self._put_batch, item, self._hand_over)
         return written.accepted
+
+    async def requeue(self, change: Requeue) -> Requeued:
+        """Return when a change that lets stored deliveries wait again is on disk; their lanes read them from there.
+
+        The change runs in the writer, perhaps twice; it gives each delivery a position it takes, so that nothing
+        overtakes. Raises what the change raises, and StorageUnavailable.
+        """
+        requeued: Requeued = await self._database.submit(self._requeue_batch, change, self._wake)
+        return requeued
 
     async def settle(self, settlement: Settlement) -> None:
         """Return when outcome and attempts are on disk, together; raises StorageUnavailable."""
@@ -165,6 +191,18 @@ class Queue:
         None for one that does not wait any more.
         """
         return await self._database.read(lambda sql: load_bodies(sql, delivery_ids, max_bytes))
+
+    def _requeue_batch(self, sql: Sql, changes: Sequence[Requeue]) -> list[Requeued]:
+        """Run the changes in the writer; a lane sees by the link of the next put that it has missed them."""
+        requeued = [change(sql, self._take_id) for change in changes]
+        for each in requeued:
+            self._last_positions |= dict.fromkeys(each.connection_ids, self._next_id - 1)
+        return requeued
+
+    def _wake(self, requeued: Requeued) -> None:
+        for connection_id in requeued.connection_ids:
+            if callback := self._listeners.get(connection_id):
+                callback(None)
 
     def _hand_over(self, written: _Written) -> None:
         for connection_id, placed in written.placed:

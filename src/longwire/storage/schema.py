@@ -92,6 +92,7 @@ connection = Table(
     Column("downlink_uuid_hash", LargeBinary, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("debug_until", BigInteger, comment="when debug turns itself off"),
     sqlite_autoincrement=True,
 )
 
@@ -162,9 +163,28 @@ delivery = Table(
     Column("resends", Integer, nullable=False),
     Column("last_status", Integer),
     Column("last_cause", String),
-    Column("not_before", BigInteger, comment="when the resend is due"),
+    Column(
+        "not_before",
+        BigInteger,
+        comment="when the resend is due; of what was taken out of the queue: until when it may still be in flight",
+    ),
     Column("settled_at", BigInteger),
-    Index("delivery_by_connection", "connection_id", "id"),
+    Column("replayed_at", BigInteger, comment="when it was replayed last: from then on its age counts"),
+    Column("replayed_after", Integer, comment="its attempt count then"),
+    Column("replayed_from", String, comment="its outcome then"),
+    Column("replay_id", Id, comment="the job that replayed it, until the job has counted its outcome"),
+    Column("test", Boolean, nullable=False, server_default="0"),
+    Index("delivery_by_time", "received_at"),
+    Index("delivery_by_connection", "connection_id", "received_at"),
+    Index(
+        "delivery_dead",
+        "received_at",
+        "connection_id",
+        "outcome",
+        "last_status",
+        sqlite_where=text("outcome NOT IN ('QUEUED', 'DELIVERED')"),
+    ),
+    Index("delivery_replayed", "replay_id", "outcome", sqlite_where=text("replay_id IS NOT NULL")),
     Index("delivery_by_message", "message_id"),
     Index("delivery_settled", "settled_at", sqlite_where=text("settled_at IS NOT NULL")),
     Index("delivery_waiting", "connection_id", "position", sqlite_where=text("outcome = 'QUEUED'")),
@@ -193,7 +213,28 @@ attempt = Table(
     Column("response_headers", Text),
     Column("response_body", LargeBinary),
     Column("truncated", Boolean),
+    Column("request_body", LargeBinary, comment="kept while debug is on"),
     sqlite_with_rowid=False,
+)
+
+replay = Table(
+    "replay",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("filter", Text, nullable=False, comment="JSON: which deliveries"),
+    Column("connection_id", Id, comment="the filter's; none: deliveries of every connection"),
+    Column("target_id", Id, comment="the connection they are sent to; none: each to its own"),
+    Column("state", String, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("after_time", BigInteger, nullable=False, comment="how far it has come: the last one's receipt"),
+    Column("after_id", Id, nullable=False, comment="and its id"),
+    Column(
+        "is_placed", Boolean, nullable=False, comment="it has come to the end; what it placed is being sent"
+    ),
+    sqlite_autoincrement=True,
 )
 
 seen = Table(

@@ -23,7 +23,8 @@ def waiting_in_order(connection_id: int) -> sa.Select[Any]:
             column.attempt_count,
             column.resends,
             column.not_before,
-            sa.func.coalesce(column.aged_from, column.received_at).label("aged_from"),
+            column.replayed_after,
+            sa.func.coalesce(column.replayed_at, column.aged_from, column.received_at).label("aged_from"),
         )
         .where(column.connection_id == connection_id, sa.text("outcome = 'QUEUED'"))
         .order_by(column.position)
@@ -40,6 +41,7 @@ def as_waiting(row: Row[Any]) -> Waiting:
         row.attempt_count,
         row.resends,
         from_micros(row.not_before),
+        row.replayed_after,
     )
 
 

@@ -28,7 +28,6 @@ _PLANNED: dict[str, tuple[Method, ...]] = {
     "/devices/{_id:str}": ("GET", "PUT", "PATCH", "DELETE"),
     "/apiKeys": ("GET", "POST"),
     "/apiKeys/{_id:str}": ("DELETE",),
-    "/deliveries/{_id:str}/replay": ("POST",),
     "/replays": ("POST",),
     "/replays/{_id:str}": ("GET", "DELETE"),
     "/downlinks": ("GET",),

@@ -1,36 +1,73 @@
 """`/connections/{id}/deliveries` and `/deliveries/{id}`: what happened to every message (specification, section 14)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.configuration import Connection
-from longwire.core.errors import NotAvailableYet
+from longwire.core.document import Member, Object, read_body
+from longwire.core.kinds import Text
 from longwire.storage.activity import Activity, DeliveryRecord
 from longwire.storage.configurations import Configurations
+from longwire.storage.queue_sql import Queue
+from longwire.storage.replays import replay
 from longwire.web.answers import DELIVERY, DELIVERY_DETAILS
-from longwire.web.api import resource_id
-from longwire.web.operation import Operation, described, listing
+from longwire.web.api import document_of, resource_id
+from longwire.web.delivery_filter import FILTER, read_filter
+from longwire.web.operation import Body, Operation, described, listing
 from longwire.web.paging import PAGING, page_headers, parse_page
 from longwire.web.shapes import attempt_shape, delivery_shape, request_shape
 
-_LIST = replace(listing(DELIVERY, PAGING), id="listDeliveries", summary="List deliveries, newest first")
+_LOOKED_UNTIL = (
+    "Older deliveries than this time were not looked at: the same filter with it as `endTime` finds them. Absent when "
+    "all were; `X-Total` counts what was looked at."
+)
+_LISTED = listing(DELIVERY, PAGING, FILTER.members)
+_LIST = replace(
+    _LISTED,
+    id="listDeliveries",
+    summary="List deliveries, newest first",
+    answer_headers={**_LISTED.answer_headers, "X-Looked-Until": _LOOKED_UNTIL},
+)
 _LIST_OF_CONNECTION = replace(_LIST, id="listConnectionDeliveries", summary="List a connection's deliveries")
 _SHOW = Operation(id="getDelivery", summary="Show a delivery and its attempts", answer=DELIVERY_DETAILS)
-_LATER_FILTERS = ("connectionId", "devEUI", "outcome", "status", "startTime", "endTime", "q")
+_TARGET = Object(
+    name="ReplayTarget",
+    members={
+        "connectionId": Member(
+            kind=Text(pattern="[0-9]{1,18}", says="expected an id, digits"),
+            description="Another connection: it gets a new delivery of the message.",
+        )
+    },
+)
+_REPLAYED = Object(
+    name="Replayed",
+    members={"id": Member(kind=Text(), description="The delivery that waits again.", required=True)},
+)
+_REPLAY = Operation(
+    id="replayDelivery",
+    summary="Send a message again, behind what waits",
+    description="The same delivery, with the next `Longwire-Attempt`; its age counts from now.",
+    body=Body(_TARGET),
+    status=202,
+    answer=_REPLAYED,
+    errors=(409,),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveriesApi:
-    """What the routes of the delivery log work with; `webhook_id` gives the id a delivery is sent with."""
+    """What the routes of the delivery log work with."""
 
     activity: Activity
     configurations: Configurations
-    webhook_id: Callable[[int], str]
+    queue: Queue
+    now: Callable[[], datetime]
 
     def routes(self) -> list[HTTPRouteHandler]:
         """Return the route handlers."""
@@ -53,18 +90,29 @@ class DeliveriesApi:
             record = await self.activity.get(resource_id(delivery_id, "delivery"))
             return Response(await self._whole(record))
 
-        return [list_deliveries, list_all_deliveries, get_delivery]
+        @post("/deliveries/{delivery_id:str}/replay", status_code=202, opt=described(_REPLAY))
+        async def replay_delivery(request: Request[Any, Any, Any], delivery_id: str) -> Response[Any]:
+            number, target_id = resource_id(delivery_id, "delivery"), await _target_of(request)
+            replayed = await replay(self.queue, number, target_id, self.now())
+            return Response({"id": str(replayed)}, status_code=202)
+
+        return [list_deliveries, list_all_deliveries, get_delivery, replay_delivery]
 
     async def _list(self, request: Request[Any, Any, Any], connection_id: int | None) -> Response[Any]:
-        _refuse_filters(request.query_params)
-        page = parse_page(request.query_params)
-        total, records = await self.activity.list(connection_id, page)
-        shapes = [delivery_shape(each.row, self.webhook_id(each.row.id)) for each in records]
-        return Response(shapes, headers=page_headers(request.url.path, page, total, request.query_params))
+        query = request.query_params
+        page, wanted = parse_page(query), read_filter(query)
+        if connection_id is not None:
+            wanted = replace(wanted, connection_id=connection_id)
+        found = await self.activity.list(wanted, page)
+        shapes = [delivery_shape(row, self.queue.webhook_id(row.id)) for row in found.rows]
+        headers = page_headers(request.url.path, page, found.total, query)
+        if found.looked_until is not None:
+            headers["X-Looked-Until"] = found.looked_until.isoformat().replace("+00:00", "Z")
+        return Response(shapes, headers=headers)
 
     async def _whole(self, record: DeliveryRecord) -> dict[str, Any]:
         row = record.row
-        webhook_id = self.webhook_id(row.id)
+        webhook_id = self.queue.webhook_id(row.id)
         used = {number: await self._revision(row.connection_id, number) for number in record.revisions}
         attempts = [
             attempt_shape(each, request_shape(used[each.revision], each, row.body, webhook_id))
@@ -80,7 +128,11 @@ class DeliveriesApi:
         return await self.configurations.load_revision(connection_id, number)
 
 
-def _refuse_filters(query: Mapping[str, str]) -> None:
-    for name in _LATER_FILTERS:
-        if name in query:
-            raise NotAvailableYet(f"filter {name}")
+async def _target_of(request: Request[Any, Any, Any]) -> int | None:
+    """Return the connection that a replay shall go to; without a body, or without `connectionId`, to its own."""
+    if not await request.body():
+        return None
+    document = read_body(_TARGET, await document_of(request))
+    document.finish()
+    text = document.text("connectionId")
+    return None if text is None else int(text)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from longwire.storage.events import EventFilter, Events
 from longwire.web.answers import EVENT
 from longwire.web.operation import described, listing
 from longwire.web.paging import PAGING, page_headers, parse_page
+from longwire.web.query import parse_time
 from longwire.web.shapes import iso_micros
 
 _LONGEST_TEXT = 200
@@ -54,24 +55,14 @@ def parse_filter(query: Mapping[str, str]) -> EventFilter:
     """Return which events are asked for; raises InvalidInput naming the parameter."""
     return EventFilter(
         connection_id=_connection_id(query.get("q_connectionId")),
-        begin=parse_time(query, "startTime"),
-        end=parse_time(query, "endTime"),
+        begin=_time(query, "startTime"),
+        end=_time(query, "endTime"),
         text=_text(query.get("q")),
     )
 
 
-def parse_time(query: Mapping[str, str], name: str) -> datetime | None:
-    """Return a time in ISO 8601, in UTC where it names no zone; None when it is not asked for."""
-    text = query.get(name)
-    if text is None:
-        return None
-    try:
-        # In a query a `+` that was not encoded has become a space.
-        moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        problem = f"expected a time in ISO 8601 like 2026-03-14T10:00:00Z, got {text[:40]!r}"
-        raise InvalidInput(name, problem) from error
+def _time(query: Mapping[str, str], name: str) -> datetime | None:
+    return parse_time(query[name], name) if name in query else None
 
 
 def _connection_id(text: str | None) -> int | None:

@@ -1,12 +1,14 @@
 """Lists in pages: `page`, `perPage`, and the headers that lead through them (specification, section 2)."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
+
+from litestar.datastructures import MultiDict
 
 from longwire.core.document import Member
 from longwire.core.kinds import Integer
-from longwire.storage.activity import Page
+from longwire.storage.page import Page
 from longwire.web.query import read_query
 
 T = TypeVar("T")
@@ -23,9 +25,11 @@ def parse_page(query: Mapping[str, str]) -> Page:
     return Page(asked.integer("page"), asked.integer("perPage"))
 
 
-def page_headers(path: str, page: Page, total: int, query: Mapping[str, str]) -> dict[str, str]:
+def page_headers(path: str, page: Page, total: int, query: MultiDict[Any]) -> dict[str, str]:
     """Return the headers of one page of a list at `path`; its links keep the rest of the query."""
-    filters = urlencode({name: value for name, value in query.items() if name not in {"page", "perPage"}})
+    filters = urlencode(
+        [(name, value) for name, value in query.multi_items() if name not in {"page", "perPage"}]
+    )
     last = max(1, -(-total // page.size))
     neighbours = {"prev": page.number - 1 or None, "next": page.number + 1 if page.number < last else None}
     links = {"first": 1, "last": last, **neighbours}

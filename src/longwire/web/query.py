@@ -1,10 +1,12 @@
 """Reading the parameters of a query by their declaration; unknown ones are ignored."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from longwire.core.document import Document, Member, Object
-from longwire.core.kinds import Boolean, Integer, Kind, Place
+from longwire.core.errors import InvalidInput
+from longwire.core.kinds import Boolean, Integer, Kind, ListOf, Place
 
 _BOOLEANS = {"true": True, "false": False}
 _MOST_DIGITS = 18
@@ -19,11 +21,24 @@ def read_query(declared: Mapping[str, Member], query: Mapping[str, str]) -> Docu
     return document
 
 
+def parse_time(text: str, name: str) -> datetime:
+    """Return a time in ISO 8601, in UTC where it names no zone; raises InvalidInput."""
+    try:
+        # In a query a `+` that was not encoded has become a space.
+        moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        problem = f"expected a time in ISO 8601 like 2026-03-14T10:00:00Z, got {text[:40]!r}"
+        raise InvalidInput(name, problem) from error
+
+
 def _as_json(kind: Kind, text: str) -> Any:
     """Return what the text of a parameter means: a query has only texts."""
     match kind:
         case Boolean():
             return _BOOLEANS.get(text, text)
+        case ListOf():
+            return text.split(",")
         case Integer() if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS:
             return int(text)
         case _:

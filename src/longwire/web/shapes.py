@@ -9,7 +9,7 @@ from sqlalchemy.engine import Row
 
 from longwire.core.configuration import Connection
 from longwire.core.connection_state import Status
-from longwire.core.delivery import Trigger
+from longwire.core.delivery import Outcome, Trigger
 from longwire.core.fields import MASK, without_none
 from longwire.core.headers import is_secret_header
 from longwire.core.network_server import mask, to_document
@@ -84,8 +84,8 @@ def delivery_shape(row: Row[Any], webhook_id: str) -> dict[str, Any]:
         "lastStatus": row.last_status,
         "lastCause": row.last_cause,
         "settledAt": iso_micros(row.settled_at),
-        "nextAttemptAt": iso_micros(row.not_before),
-        "test": False,
+        "nextAttemptAt": iso_micros(row.not_before) if row.outcome == Outcome.QUEUED.value else None,
+        "test": bool(row.test),
     }
 
 
