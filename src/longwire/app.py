@@ -11,16 +11,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 import uvicorn
+from litestar.handlers import HTTPRouteHandler
 
 from longwire import __version__, log
 from longwire.clock import Clock, SystemClock
 from longwire.core.address_policy import AddressPolicy, parse_allow_list
+from longwire.core.downlink import Downlink, rejection
 from longwire.core.errors import Misconfigured, StorageUnavailable
+from longwire.core.event import Kind, Occurrence
+from longwire.core.flow import route
 from longwire.core.http import Endpoint
+from longwire.engine.downlink_lane import DownlinkLane, DownlinkTools
 from longwire.engine.housekeeping import EVENTS_EVERY, TRAFFIC_EVERY, keep_house, write_down
 from longwire.engine.lane import Tools
 from longwire.engine.supervisor import Supervisor
@@ -30,17 +35,19 @@ from longwire.net.judge import find_blocked
 from longwire.net.resolver import Resolver
 from longwire.net.tls import check_tls
 from longwire.settings import Settings
+from longwire.sources.thingpark_downlink import Lrc
 from longwire.storage.accounts import Accounts
 from longwire.storage.activity import Activity
 from longwire.storage.configurations import Configurations
 from longwire.storage.data_folder import open_data_folder
 from longwire.storage.database import Database
+from longwire.storage.downlinks import Downlinks, Ticket
 from longwire.storage.events import Events
 from longwire.storage.flows import Flows
 from longwire.storage.lane_states import LaneStates
 from longwire.storage.network_servers import NetworkServers
 from longwire.storage.purge import Retention
-from longwire.storage.queue_sql import Queue
+from longwire.storage.queue_sql import Put, Queue
 from longwire.storage.recovery import begin_run, end_run
 from longwire.storage.schema import setting
 from longwire.storage.secrets import Sealer, load_secret_key
@@ -50,9 +57,11 @@ from longwire.web.api import planned_routes
 from longwire.web.api_connections import ConnectionsApi
 from longwire.web.api_connectors import ConnectorsApi
 from longwire.web.api_deliveries import DeliveriesApi
+from longwire.web.api_downlinks import DownlinksApi
 from longwire.web.api_events import EventsApi
 from longwire.web.api_metrics import MetricsApi
 from longwire.web.api_routing import FlowsApi, NetworkServersApi
+from longwire.web.downlink_door import DownlinkDoor
 from longwire.web.ingest import Ingest
 from longwire.web.protocol import BoundedHttpProtocol
 from longwire.web.server import Front, make_api
@@ -74,6 +83,7 @@ class Store:
     activity: Activity
     witness: Witness
     states: LaneStates
+    downlinks: Downlinks
     new_owner_key: str | None
 
     async def can_write(self) -> bool:
@@ -147,6 +157,7 @@ async def _open_parts(settings: Settings, database: Database, clock: Clock) -> S
         activity=Activity(database),
         witness=Witness(Events(database, clock.now), Traffic(database, clock.now), clock.now),
         states=LaneStates(database),
+        downlinks=Downlinks(database, sealer, clock.now),
         new_owner_key=await accounts.load(settings.owner_key, settings.data),
     )
     await store.queue.open()
@@ -188,9 +199,12 @@ async def _run(running: Running, beside: Callable[[Running], Awaitable[None]] | 
     store = running.store
     supervisor = Supervisor(store.configurations, _tools(running), running.settings.base_url)
     store.configurations.announce = supervisor.notice
-    server = _Server(_uvicorn_config(_make_front(running)))
+    downlinks = DownlinkLane(_downlink_tools(running))
+    await downlinks.load()
+    server = _Server(_uvicorn_config(_make_front(running, downlinks)))
     async with asyncio.TaskGroup() as group:
         lanes = group.create_task(supervisor.run(), name="supervisor")
+        lane = group.create_task(downlinks.run(), name="downlinks")
         company = [group.create_task(work) for work in _company(running)]
         if beside is not None:
             company.append(group.create_task(_as_task(beside(running)), name="beside"))
@@ -200,7 +214,8 @@ async def _run(running: Running, beside: Callable[[Running], Awaitable[None]] | 
         for task in company:
             task.cancel()
         supervisor.stop()
-        await lanes
+        downlinks.stop()
+        await asyncio.wait([lanes, lane])
     log.info(log.SERVER_STOPPED)
 
 
@@ -215,6 +230,23 @@ def _tools(running: Running) -> Tools:
         tell=store.witness.events.tell,
         settled=store.witness.saw_settled,
     )
+
+
+def _downlink_tools(running: Running) -> DownlinkTools:
+    store, clock = running.store, SystemClock()
+
+    def lrc_of(network_server_id: str) -> Lrc | None:
+        stored = store.network_servers.known.get(network_server_id)
+        lrc = stored.server.lrc if stored else None
+        return Lrc(lrc.endpoint, lrc.target.source) if lrc else None
+
+    async def tell_rejected(ticket: Ticket, downlink: Downlink, cause: str) -> None:
+        now, route = clock.now(), ticket.route
+        message = rejection(downlink, cause, route.network_server_id, now)
+        await store.queue.put(Put(message, (route.connection_id,)))
+        store.witness.events.tell(Occurrence(Kind.DOWNLINK_REJECTED, now, route.connection_id, cause=cause))
+
+    return DownlinkTools(store.downlinks, running.network.client, clock, lrc_of, tell_rejected)
 
 
 def _company(running: Running) -> Iterator[Coroutine[Any, Any, None]]:
@@ -244,7 +276,38 @@ async def _open_network(settings: Settings, listener: socket.socket) -> AsyncIte
     await resolver.close()
 
 
-def _make_front(running: Running) -> Front:
+def _make_front(running: Running, downlinks: DownlinkLane) -> Front:
+    """Return what answers every request."""
+    store = running.store
+    api = make_api([*(each for part in _parts(running) for each in part.routes()), *planned_routes()])
+    door = DownlinkDoor(
+        configurations=store.configurations,
+        network_servers=store.network_servers,
+        downlinks=store.downlinks,
+        routes=lambda dev_eui: route(store.flows.routes, dev_eui),
+        hand_over=downlinks.add,
+        count_waiting=downlinks.count,
+        now=SystemClock().now,
+    )
+    ingest = Ingest(
+        store.network_servers,
+        store.flows,
+        store.configurations.validities,
+        store.queue,
+        store.witness.saw_put,
+        store.downlinks.note_report,
+    )
+    return Front(ingest, door, store.accounts, api, store.can_write, SystemClock().now)
+
+
+class _Part(Protocol):
+    """One part of the API."""
+
+    def routes(self) -> list[HTTPRouteHandler]:
+        """Return its handlers."""
+
+
+def _parts(running: Running) -> tuple[_Part, ...]:
     store, base_url = running.store, running.settings.base_url
 
     async def refuses(endpoint: Endpoint) -> tuple[str, str] | None:
@@ -254,24 +317,17 @@ def _make_front(running: Running) -> Front:
         blocked = await find_blocked(network.resolver, network.policy, endpoint, CHECK_TIMEOUT)
         return (blocked.party.value, blocked.reason) if blocked else None
 
-    parts = (
+    connections = ConnectionsApi(store.configurations, store.flows, store.activity, refuses, base_url)
+    return (
         ConnectorsApi(base_url),
-        ConnectionsApi(store.configurations, store.flows, store.activity, refuses, base_url),
+        connections,
+        DownlinksApi(store.downlinks, store.configurations, connections.show),
         FlowsApi(store.flows),
         NetworkServersApi(store.network_servers, base_url),
         DeliveriesApi(store.activity, store.configurations, store.queue, SystemClock().now),
         EventsApi(store.witness.events),
         MetricsApi(store.witness.traffic, store.activity),
     )
-    api = make_api([*(route for part in parts for route in part.routes()), *planned_routes()])
-    ingest = Ingest(
-        store.network_servers,
-        store.flows,
-        store.configurations.validities,
-        store.queue,
-        store.witness.saw_put,
-    )
-    return Front(ingest, store.accounts, api, store.can_write, SystemClock().now)
 
 
 def _uvicorn_config(front: Front) -> uvicorn.Config:

@@ -16,6 +16,7 @@ SERVER_PUBLIC_URL_GUESSED = "server.public_url.guessed"
 EVENT_TOLD = "events.event.told"
 LANE_RUN_CRASHED = "lane.run.crashed"
 LANE_DELIVERY_CRASHED = "lane.delivery.crashed"
+DOWNLINK_CRASHED = "lane.downlink.crashed"
 LANE_STORAGE_WAITED = "lane.storage.waited"
 
 _events = structlog.get_logger()

@@ -9,6 +9,7 @@ from litestar import Litestar
 
 from longwire.app import Running, _make_front, open_store
 from longwire.clock import SystemClock
+from longwire.engine.downlink_lane import DownlinkLane
 from longwire.settings import Settings
 
 
@@ -16,4 +17,5 @@ from longwire.settings import Settings
 async def api(tmp_path: Path) -> AsyncIterator[Litestar]:
     settings = Settings(data=tmp_path)
     async with open_store(settings, SystemClock()) as store:
-        yield _make_front(Running(settings, store, cast("Any", None), cast("Any", None))).api
+        running = Running(settings, store, cast("Any", None), cast("Any", None))
+        yield _make_front(running, cast("Any", DownlinkLane)).api

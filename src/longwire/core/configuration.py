@@ -8,6 +8,7 @@ from typing import Any
 from longwire.core.connector import CONNECTION, CONNECTOR_ID, StrictModeAction
 from longwire.core.destination import Destination, parse_destination
 from longwire.core.document import Document, read_body
+from longwire.core.downlink import Credentials
 from longwire.core.errors import InvalidInput, LongwireError
 from longwire.core.fields import MASK, without_none
 from longwire.core.headers import Headers, is_secret_header, parse_headers
@@ -57,6 +58,8 @@ class Configuration:
     send_metadata: bool = False
     send_raw_decoded_format: bool = False
     downlink_enabled: bool = True
+    downlink_as: Credentials = Credentials()  # noqa: RUF009 - a frozen value
+    downlink_port: int | None = None
     max_in_flight: int = 16
     request_timeout: timedelta = 10 * _SECOND
     blame_period: timedelta = 30 * _SECOND
@@ -112,6 +115,8 @@ def _parse_configuration(document: Document, stored: Connection | None) -> Confi
         send_metadata=document.boolean("sendMetadata"),
         send_raw_decoded_format=document.boolean("sendRawDecodedFormat"),
         downlink_enabled=document.boolean("downlinkEnabled"),
+        downlink_as=_parse_downlink_as(document, before.downlink_as if before else Credentials()),
+        downlink_port=document.values.get("downlinkPort"),
         max_in_flight=document.integer("maxInFlight"),
         request_timeout=document.duration("requestTimeout"),
         blame_period=document.integer("blamePeriod") * _SECOND,
@@ -121,6 +126,10 @@ def _parse_configuration(document: Document, stored: Connection | None) -> Confi
         max_requests_per_second=document.number("maxRequestsPerSecond"),
         signing=_parse_signing(document, before.signing if before else None),
     )
+
+
+def _parse_downlink_as(document: Document, stored: Credentials) -> Credentials:
+    return Credentials(document.text("downlinkAsId"), document.secret("downlinkAsKey", stored.as_key))
 
 
 def _parse_validity(document: Document) -> Validity | None:
@@ -205,6 +214,9 @@ def _configuration_document(configuration: Configuration) -> dict[str, Any]:
         "sendMetadata": configuration.send_metadata,
         "sendRawDecodedFormat": configuration.send_raw_decoded_format,
         "downlinkEnabled": configuration.downlink_enabled,
+        "downlinkAsId": configuration.downlink_as.as_id,
+        "downlinkAsKey": configuration.downlink_as.as_key,
+        "downlinkPort": configuration.downlink_port,
         "maxInFlight": configuration.max_in_flight,
         "requestTimeout": f"{configuration.request_timeout // _SECOND}s",
         "blamePeriod": configuration.blame_period // _SECOND,
@@ -243,8 +255,9 @@ def map_secrets(document: Mapping[str, Any], change: Callable[[str, str], str]) 
         name: change(f"configuration.headers.{name.lower()}", value) if is_secret_header(name) else value
         for name, value in configuration["headers"].items()
     }
-    if "signingSecret" in configuration:
-        configuration["signingSecret"] = change("configuration.signingSecret", configuration["signingSecret"])
+    for name in ("signingSecret", "downlinkAsKey"):
+        if name in configuration:
+            configuration[name] = change(f"configuration.{name}", configuration[name])
     for group, name in (("proxy", "password"), ("tls", "clientKey")):
         if name in configuration.get(group, {}):
             members = configuration[group]

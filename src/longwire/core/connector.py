@@ -5,6 +5,7 @@ from enum import Enum
 
 from longwire.core.connection_state import Status
 from longwire.core.document import Member, Object
+from longwire.core.downlink import AS_ID, PORT
 from longwire.core.headers import HEADERS
 from longwire.core.kinds import TIME, Boolean, Choice, Duration, EmptyList, Integer, Number, Text
 from longwire.core.schedule import Strategy
@@ -100,6 +101,13 @@ CONFIGURATION = Object(
             description="False: no downlinks, and no downlink address in what is sent.",
             default=True,
         ),
+        "downlinkAsId": Member(kind=AS_ID, description="Who asks for downlinks that do not say it."),
+        "downlinkAsKey": Member(
+            kind=Text(pattern=r"[0-9A-Fa-f]{32}|\*{5}", says="expected 32 hexadecimal digits"),
+            description="What downlinks are signed with that bring no key.",
+            secret=True,
+        ),
+        "downlinkPort": Member(kind=PORT, description="The FPort of downlinks that do not say it."),
         "uplinkTimeValidity": Member(
             kind=Duration(_SECOND, timedelta(days=3650)),
             description="The age at which a message that could not be sent expires.",
@@ -135,9 +143,6 @@ CONFIGURATION = Object(
     },
     planned=frozenset(
         {
-            "downlinkAsId",
-            "downlinkAsKey",
-            "downlinkPort",
             "lrcCompliance",
             "tunnelInterfaceAuthenticationKey",
         }

@@ -95,6 +95,12 @@ class UnsupportedMediaType(LongwireError):
     code = "api-4151"
 
 
+class TooManyRequests(LongwireError):
+    """The caller asks for more than is given at once."""
+
+    code = "api-4291"
+
+
 class StorageUnavailable(LongwireError):
     """The store cannot commit now (disk full, locked, overloaded); the sender must try again."""
 

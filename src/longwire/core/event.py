@@ -142,6 +142,14 @@ class Kind(Enum):
         "Add the device to a flow, or make a flow without matchers for every device",
         is_counted=True,
     )
+    DOWNLINK_REJECTED = Entry(
+        "dwn-5001",
+        Level.WARN,
+        "Downlink rejected",
+        "Downlinks of connection {connection} were rejected {times}: {cause}",
+        "The application got a DevEUI_downlink_Rejected; /downlinks has each of them",
+        is_counted=True,
+    )
     STORAGE_FAILED = Entry(
         "sto-4001",
         Level.ERROR,

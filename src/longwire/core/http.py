@@ -114,6 +114,7 @@ class HttpResponse:
 class TransportFailure:
     """No response: the cause in one word, the detail in a sentence, whom we reached, if anybody.
 
+    `request_written` is true when a part of the request may have reached the destination.
     `on_reused_socket` is true when an idle socket of an earlier exchange was closed or reset before the first
     byte of an answer: a keep-alive race, after which the request may go once more on a fresh socket.
     """
@@ -122,3 +123,4 @@ class TransportFailure:
     detail: str
     remote_address: str | None = None
     on_reused_socket: bool = False
+    request_written: bool = False

@@ -17,6 +17,7 @@ Schema = dict[str, Any]
 _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_SHOWN = 40
+_LONGEST_DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,27 @@ class Integer:
     def schema(self, of: Describe) -> Schema:  # noqa: ARG002 - nothing inside
         """Return it as JSON Schema."""
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number within `low` and `high`, as a number or as its digits."""
+
+    low: int
+    high: int
+
+    def read(self, value: Any, place: Place) -> int | None:
+        """Return the number."""
+        number = whole_number(value)
+        if number is None or not self.low <= number <= self.high:
+            place.wrong(f"expected a whole number {self.low}..{self.high}")
+            return None
+        return number
+
+    def schema(self, of: Describe) -> Schema:  # noqa: ARG002 - nothing inside
+        """Return it as JSON Schema."""
+        number = {"type": "integer", "minimum": self.low, "maximum": self.high}
+        return {"anyOf": [number, {"type": "string", "pattern": "^[0-9]{1,10}$"}]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,3 +354,10 @@ class Anything:
 
 TIME = Text(format="date-time")
 """A time as ISO 8601 in UTC with milliseconds: what answers hold."""
+
+
+def whole_number(value: Any) -> int | None:
+    """Return a whole number that is given as one or as its digits; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _LONGEST_DIGITS:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

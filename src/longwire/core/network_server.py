@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from longwire.core.document import Member, Object, read_body
-from longwire.core.errors import NotAvailableYet
+from longwire.core.destination import Destination, parse_destination
+from longwire.core.document import Document, Member, Object, read_body
+from longwire.core.downlink import AS_ID
+from longwire.core.errors import LongwireError, NotAvailableYet
 from longwire.core.fields import MASK
 from longwire.core.kinds import TIME, Boolean, Choice, Duration, Text
 
@@ -19,6 +21,11 @@ _THINGPARK = Object(
             description="ThingPark's tunnel key; absent: unsigned messages are accepted.",
             secret=True,
         ),
+        "asId": Member(kind=AS_ID, description="Who asks for downlinks that do not say it."),
+        "lrcUrl": Member(
+            kind=Text(shortest=1, format="longwire-url"),
+            description="Where the LRC takes downlinks: `https://host/thingpark/lrc/rest/downlink`.",
+        ),
         "maxTimeDeviation": Member(
             kind=Duration(_SECOND, timedelta(days=1)),
             description="How far a message's `Time` may be from ours; absent: not judged.",
@@ -29,7 +36,6 @@ _THINGPARK = Object(
             default=True,
         ),
     },
-    planned=frozenset({"asId", "lrcUrl"}),
 )
 NETWORK_SERVER = Object(
     name="NetworkServer",
@@ -55,12 +61,17 @@ NETWORK_SERVER = Object(
 
 @dataclass(frozen=True, slots=True)
 class NetworkServer:
-    """A ThingPark network server: `as_key` is the tunnel key as given; without one, unsigned is accepted."""
+    """A ThingPark network server: `as_key` is the tunnel key as given; without one, unsigned is accepted.
+
+    Without `lrc` there are no downlinks.
+    """
 
     name: str
     as_key: str | None = None
     max_time_deviation: timedelta | None = None
     accept_unsigned_reports: bool = True
+    as_id: str | None = None
+    lrc: Destination | None = None
 
 
 def parse_network_server(body: Any, stored: NetworkServer | None = None) -> NetworkServer:
@@ -77,9 +88,26 @@ def parse_network_server(body: Any, stored: NetworkServer | None = None) -> Netw
         configuration.secret("asKey", stored.as_key if stored else None),
         configuration.duration("maxTimeDeviation") or None,
         configuration.boolean("acceptUnsignedReports"),
+        configuration.text("asId"),
+        _parse_lrc(configuration),
     )
     document.finish()
     return server
+
+
+def _parse_lrc(configuration: Document) -> Destination | None:
+    """Return where the LRC takes downlinks; its query is ours to write, so the URL has none, and no patterns."""
+    url = configuration.text("lrcUrl")
+    if url is None:
+        return None
+    try:
+        lrc = parse_destination(url, configuration.at("lrcUrl"))
+    except LongwireError as problem:
+        configuration.note(problem)
+        return None
+    if not lrc.target.is_literal or "?" in lrc.target.source:
+        configuration.wrong("lrcUrl", "expected a URL without a query and without patterns")
+    return lrc
 
 
 def to_document(server: NetworkServer) -> dict[str, Any]:
@@ -87,6 +115,10 @@ def to_document(server: NetworkServer) -> dict[str, Any]:
     configuration: dict[str, Any] = {"acceptUnsignedReports": server.accept_unsigned_reports}
     if server.as_key is not None:
         configuration["asKey"] = server.as_key
+    if server.as_id is not None:
+        configuration["asId"] = server.as_id
+    if server.lrc is not None:
+        configuration["lrcUrl"] = server.lrc.url
     if server.max_time_deviation is not None:
         configuration["maxTimeDeviation"] = f"{server.max_time_deviation // timedelta(seconds=1)}s"
     return {

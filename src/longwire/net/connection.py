@@ -82,9 +82,7 @@ class Connection(asyncio.Protocol):
         if self._exchange is not None and self._reader.end(clean=False):
             self._decide()
         elif self._exchange is not None:
-            self._finish(
-                TransportFailure(Cause.RESET, "Longwire is stopping", self.remote_address), keep=False
-            )
+            self._finish(self._failure(Cause.RESET, "Longwire is stopping"), keep=False)
         self.drop()
 
     def is_quiet(self) -> bool:
@@ -203,7 +201,11 @@ class Connection(asyncio.Protocol):
     def _fail(self, cause: Cause, detail: str) -> None:
         is_race = cause is Cause.RESET and self._is_reused and not self._reader.has_bytes
         blamed = self._shelf.route.cause(cause)
-        self._finish(TransportFailure(blamed, detail, self.remote_address, is_race), keep=False)
+        self._finish(self._failure(blamed, detail, is_race=is_race), keep=False)
+
+    def _failure(self, cause: Cause, detail: str, *, is_race: bool = False) -> TransportFailure:
+        """Return a failure of a request that has begun: some of it may have arrived."""
+        return TransportFailure(cause, detail, self.remote_address, is_race, request_written=True)
 
     def _finish(self, result: HttpResponse | TransportFailure, *, keep: bool) -> None:
         exchange = cast("Exchange", self._exchange)

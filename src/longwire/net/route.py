@@ -106,9 +106,8 @@ def read_proxied(
     if result.status == AUTHENTICATION_REQUIRED or (is_own and result.status == _UNAUTHORIZED):
         return TransportFailure(Cause.PROXY_407, login_refused(proxy, result.headers), result.remote_address)
     if result.status in _UNREACHABLE or is_own:
-        return TransportFailure(
-            Cause.PROXY, f"{named(proxy)} answered {result.status}", result.remote_address
-        )
+        detail = f"{named(proxy)} answered {result.status}"
+        return TransportFailure(Cause.PROXY, detail, result.remote_address, request_written=True)
     return result
 
 

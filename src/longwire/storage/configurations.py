@@ -158,6 +158,17 @@ class Configurations:
         self._tell(Kind.CONNECTION_RESTARTED, connection_id)
         self.announce(connection_id)
 
+    async def rotate_downlink(self, connection_id: int) -> None:
+        """Give a connection another downlink address, which its messages carry from now on; raises NotFound."""
+        downlink_uuid = str(uuid.uuid4())
+        sealed = self._sealer.seal(downlink_uuid, _place(connection_id, "downlink_uuid"))
+        values = {"downlink_uuid": sealed, "downlink_uuid_hash": _hash(downlink_uuid)}
+        change = sa.update(table).where(table.c.id == connection_id)
+        change = change.values(**values, restarts=table.c.restarts + 1)
+        if await self._database.write(lambda sql: sql.execute(change).rowcount) == 0:
+            raise NotFound("there is no such connection")
+        self.announce(connection_id)
+
     async def active_runs(self) -> dict[int, Run]:
         """Return what shall run of every active connection."""
         query = sa.select(table.c.id, table.c.revision, table.c.restarts).where(table.c.active)

@@ -30,7 +30,6 @@ _PLANNED: dict[str, tuple[Method, ...]] = {
     "/apiKeys/{_id:str}": ("DELETE",),
     "/replays": ("POST",),
     "/replays/{_id:str}": ("GET", "DELETE"),
-    "/downlinks": ("GET",),
     "/audit": ("GET",),
     "/drivers": ("GET", "POST"),
     "/drivers/providers": ("GET",),

@@ -106,7 +106,7 @@ class ConnectionsApi:
 
         @get("/connections/{connection_id:str}", opt=described(showing(CONNECTION)))
         async def get_connection(connection_id: str) -> Response[Any]:
-            return await self._show(resource_id(connection_id, "connection"))
+            return await self.show(resource_id(connection_id, "connection"))
 
         return [list_connections, create_connection, get_connection, *self._changing(), *self._as_the_seed()]
 
@@ -123,7 +123,7 @@ class ConnectionsApi:
         async def restart_connection(connection_id: str) -> Response[Any]:
             number = resource_id(connection_id, "connection")
             await self.configurations.restart(number)
-            return await self._show(number, 202)
+            return await self.show(number, 202)
 
         return [change_connection, delete_connection, restart_connection]
 
@@ -146,7 +146,7 @@ class ConnectionsApi:
     async def _change(self, request: Request[Any, Any, Any], connection_id: str, edit: Edit) -> Response[Any]:
         number = resource_id(connection_id, "connection")
         await self.configurations.replace(number, edit, self._check_destination, expected_revisions(request))
-        return await self._show(number)
+        return await self.show(number)
 
     async def _delete(self, request: Request[Any, Any, Any], connection_id: str) -> None:
         keep = _keeps_backlog(request)
@@ -154,7 +154,8 @@ class ConnectionsApi:
         await self.configurations.delete(number, expected, keep_backlog=keep)
         await self.flows.load()
 
-    async def _show(self, connection_id: int, status: int = 200) -> Response[Any]:
+    async def show(self, connection_id: int, status: int = 200) -> Response[Any]:
+        """Return the answer of a GET; raises NotFound."""
         listed = await self._listed(connection_id)
         return Response(await self._shape(listed), status_code=status, headers=revision_tag(listed.revision))
 

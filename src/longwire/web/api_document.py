@@ -7,6 +7,7 @@ from litestar import Litestar, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.document import Member, Object
+from longwire.core.downlink import DOWNLINK
 from longwire.core.kinds import Anything, Choice, Text
 from longwire.web.openapi import Route, build_document, routes_of
 from longwire.web.operation import Body, Operation, described
@@ -30,7 +31,19 @@ _INGEST = Operation(
     is_public=True,
 )
 _DOWNLINK = Operation(
-    id="plannedSendDownlink", summary="Not available yet", status=501, is_planned=True, is_public=True
+    id="sendDownlink",
+    summary="Send a downlink to a device",
+    description="Each message carries this address as `downlinkURL`; it alone authorizes.",
+    body=Body(DOWNLINK),
+    answer=Object(
+        name="QueuedDownlink",
+        members={
+            "correlationId": Member(kind=Text(), description="Comes back in reports.", required=True),
+            "status": Member(kind=Choice(("QUEUED",)), description="It is durable.", required=True),
+        },
+    ),
+    errors=(403, 404),
+    is_public=True,
 )
 _HEALTHY = Operation(id="getHealth", summary="Whether the process runs", answer=_HEALTH, is_public=True)
 _READY = Operation(

@@ -21,6 +21,7 @@ _STATUSES: Mapping[type[LongwireError], int] = {
     errors.Stale: 412,
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
+    errors.TooManyRequests: 429,
     errors.RouteNotAvailableYet: 501,
     errors.StorageUnavailable: 503,
 }
@@ -65,7 +66,7 @@ def error_headers(error: LongwireError) -> list[tuple[bytes, bytes]]:
     match status_of(error):
         case 401:
             headers.append((b"www-authenticate", b"Bearer"))
-        case 503:
+        case 429 | 503:
             headers.append((b"retry-after", RETRY_AFTER_S))
         case 408 | 413:
             headers.append((b"connection", b"close"))

@@ -20,7 +20,6 @@ from litestar.types import Receive, Scope, Send
 from longwire.core.errors import (
     LongwireError,
     NotFound,
-    RouteNotAvailableYet,
     StorageUnavailable,
     Unauthorized,
 )
@@ -30,6 +29,7 @@ from longwire.web.api import BASE
 from longwire.web.api_document import document_routes, write_document
 from longwire.web.api_swagger import swagger_routes
 from longwire.web.body import ClientGone, read_body
+from longwire.web.downlink_door import DownlinkDoor
 from longwire.web.errors import JSON, MethodNotAllowed, error_body, error_headers, internal_error, status_of
 from longwire.web.ingest import Ingest
 
@@ -51,6 +51,7 @@ class Front:
     """The ASGI application; `is_ready` says whether the store can take messages now."""
 
     ingest: Ingest
+    downlinks: DownlinkDoor
     accounts: Accounts
     api: Litestar
     is_ready: Callable[[], Awaitable[bool]]
@@ -82,7 +83,7 @@ class Front:
         if path in {"/healthz", "/readyz"}:
             return await self._health(path)
         if path.startswith(_DOWNLINKS):
-            raise RouteNotAvailableYet("downlinks; the address will work from a later version on")
+            return await self._accept_downlink(path.removeprefix(_DOWNLINKS), scope, receive)
         if path.startswith(BASE + "/"):
             await self._call_api(scope, receive, send)
             return None
@@ -101,6 +102,14 @@ class Front:
         )
         await self.ingest.accept(request)
         return Answer(200, b"{}")
+
+    async def _accept_downlink(self, downlink_uuid: str, scope: Any, receive: Receive) -> Answer:
+        if scope["method"] != "POST":
+            raise MethodNotAllowed(f"{scope['method']} is not possible here; POST downlinks")
+        headers = dict(scope["headers"])
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        body = await read_body(headers, receive)
+        return Answer(200, await self.downlinks.accept(downlink_uuid, content_type, body))
 
     async def _health(self, path: str) -> Answer:
         if path == "/readyz" and not await self.is_ready():

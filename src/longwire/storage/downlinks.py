@@ -1,0 +1,180 @@
+"""Downlinks: kept until a network server has answered for them, then for the log (specification, section 9).
+
+What an application asked for is sealed as a whole: it may carry an AS_KEY. A request is marked before it is written, so
+that after a kill it is known which downlinks may have been sent.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Sql
+from sqlalchemy.engine import Row
+
+from longwire.core.downlink import Downlink, Report, Status
+from longwire.core.message import DevEui
+from longwire.storage.database import Database
+from longwire.storage.micros import from_micros, to_micros
+from longwire.storage.page import Page
+from longwire.storage.schema import device
+from longwire.storage.schema import downlink as table
+from longwire.storage.secrets import Sealer
+
+_QUEUED = sa.text("status = 'QUEUED'")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a downlink comes from and where it goes."""
+
+    connection_id: int
+    network_server_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A queued downlink as its lane waits for it: no content. `is_marked`: a request of it may be under way."""
+
+    id: int
+    route: Route
+    dev_eui: DevEui
+    attempts: int = 0
+    not_before: datetime | None = None
+    cause: str | None = None
+    is_marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What an attempt came to; QUEUED: it is tried again at `not_before`."""
+
+    status: Status
+    cause: str | None
+    at: datetime
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which downlinks to list; None: all."""
+
+    dev_eui: DevEui | None = None
+    connection_id: int | None = None
+    status: Status | None = None
+
+
+class Downlinks:
+    """Reads and saves downlinks."""
+
+    def __init__(self, database: Database, sealer: Sealer, now: Callable[[], datetime]) -> None:
+        """Nothing is read yet."""
+        self._database = database
+        self._sealer = sealer
+        self._now = now
+
+    async def put(self, downlink: Downlink, route: Route) -> Ticket:
+        """Return the ticket of a downlink that is durable; raises StorageUnavailable."""
+        number = await self._database.write(lambda sql: self._insert(sql, downlink, route))
+        return Ticket(number, route, downlink.dev_eui)
+
+    async def queued(self) -> list[Ticket]:
+        """Return what waits, oldest first: at the start."""
+        query = sa.select(table).where(_QUEUED).order_by(table.c.id)
+        rows = await self._database.read(lambda sql: sql.execute(query).all())
+        return [_ticket(row) for row in rows]
+
+    async def content(self, ticket: Ticket) -> Downlink:
+        """Return what the application asked for."""
+        query = sa.select(table.c.sealed).where(table.c.id == ticket.id)
+        sealed = await self._database.read(lambda sql: sql.execute(query).scalar_one())
+        return msgspec.json.decode(self._sealer.open(sealed, "downlink"), type=Downlink)
+
+    async def mark(self, ticket: Ticket) -> None:
+        """Note, durably, that a request is about to be written."""
+        values = {"marked": True, "attempts": table.c.attempts + 1, "updated_at": to_micros(self._now())}
+        await self._update(ticket.id, values)
+
+    async def conclude(self, ticket: Ticket, conclusion: Conclusion) -> None:
+        """Record what came of it."""
+        values = {
+            "status": conclusion.status.value,
+            "cause": conclusion.cause,
+            "not_before": to_micros(conclusion.not_before),
+            "marked": False,
+            "updated_at": to_micros(conclusion.at),
+        }
+        await self._update(ticket.id, values)
+
+    async def network_server_of(self, dev_eui: DevEui) -> str | None:
+        """Return the network server that a device's messages come from, or None before the first one."""
+        query = sa.select(device.c.network_server_id).where(device.c.dev_eui == dev_eui)
+        found: str | None = await self._database.read(lambda sql: sql.scalar(query))
+        return found
+
+    async def note_report(self, dev_eui: DevEui, report: Report) -> None:
+        """Take in what a network server reports of a downlink; one that was SENT stays so."""
+        change: dict[str, Any] = {} if report.status is None else {"status": report.status.value}
+        where = (
+            sa.func.upper(table.c.correlation_id) == report.correlation_id.upper(),
+            table.c.dev_eui == dev_eui,
+            table.c.status.not_in((Status.QUEUED.value, Status.SENT.value)),
+        )
+        values = {**change, "cause": report.cause, "updated_at": to_micros(self._now())}
+        await self._database.write(lambda sql: sql.execute(sa.update(table).where(*where).values(values)))
+
+    async def list(self, wanted: Filter, page: Page) -> tuple[int, list[Row[Any]]]:
+        """Return how many there are, and a page of them, newest first."""
+        where = list(_conditions(wanted))
+        count = sa.select(sa.func.count()).select_from(table).where(*where)
+        rows = (
+            sa.select(table)
+            .where(*where)
+            .order_by(table.c.id.desc())
+            .offset((page.number - 1) * page.size)
+            .limit(page.size)
+        )
+        return await self._database.read(lambda sql: (sql.scalar(count) or 0, list(sql.execute(rows).all())))
+
+    async def _update(self, number: int, values: dict[str, Any]) -> None:
+        change = sa.update(table).where(table.c.id == number).values(values)
+        await self._database.write(lambda sql: sql.execute(change))
+
+    def _insert(self, sql: Sql, downlink: Downlink, route: Route) -> int:
+        at = to_micros(self._now())
+        values = {
+            "correlation_id": downlink.correlation_id,
+            "dev_eui": downlink.dev_eui,
+            "connection_id": route.connection_id,
+            "network_server_id": route.network_server_id,
+            "f_port": downlink.f_port,
+            "payload_hex": downlink.payload_hex,
+            "confirmed": bool(downlink.confirmed),
+            "sealed": self._sealer.seal(msgspec.json.encode(downlink).decode(), "downlink"),
+            "status": Status.QUEUED.value,
+            "attempts": 0,
+            "marked": False,
+            "expires_at": to_micros(downlink.expires_at),
+            "created_at": at,
+            "updated_at": at,
+        }
+        key = sql.execute(sa.insert(table).values(values)).inserted_primary_key
+        return int(key[0]) if key else 0
+
+
+def _conditions(wanted: Filter) -> Iterable[sa.ColumnElement[bool]]:
+    if wanted.dev_eui is not None:
+        yield table.c.dev_eui == wanted.dev_eui
+    if wanted.connection_id is not None:
+        yield table.c.connection_id == wanted.connection_id
+    if wanted.status is not None:
+        yield table.c.status == wanted.status.value
+
+
+def _ticket(row: Row[Any]) -> Ticket:
+    route = Route(row.connection_id, row.network_server_id)
+    return Ticket(
+        row.id, route, row.dev_eui, row.attempts, from_micros(row.not_before), row.cause, row.marked
+    )

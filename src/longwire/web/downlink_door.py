@@ -1,0 +1,77 @@
+"""The door for downlinks: an application POSTs to its connection's address, which alone authorizes it (section 9)."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import msgspec
+
+from longwire.core.downlink import Credentials, parse_downlink
+from longwire.core.errors import Forbidden, InvalidInput, TooManyRequests
+from longwire.core.message import DevEui
+from longwire.storage.configurations import Configurations
+from longwire.storage.downlinks import Downlinks, Route, Ticket
+from longwire.storage.network_servers import NetworkServers
+from longwire.web.body import parse_json_body
+
+MOST_WAITING = 100
+"""Downlinks of one device that wait or are under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class DownlinkDoor:
+    """Accepts downlinks.
+
+    `routes` gives the connections that a device's messages go to; `hand_over` gives a durable downlink to its lane,
+    `count_waiting` says how many a device has there.
+    """
+
+    configurations: Configurations
+    network_servers: NetworkServers
+    downlinks: Downlinks
+    routes: Callable[[DevEui], tuple[int, ...]]
+    hand_over: Callable[[Ticket], None]
+    count_waiting: Callable[[DevEui, str], int]
+    now: Callable[[], datetime]
+
+    async def accept(self, downlink_uuid: str, content_type: str, body: bytes) -> bytes:
+        """Return the answer's body once the downlink is durable.
+
+        Raises NotFound for an unknown address, Forbidden when the connection takes no downlinks or the device is not
+        routed to it, InvalidInput, TooLarge, UnsupportedMediaType, TooManyRequests, StorageUnavailable.
+        """
+        connection_id = await self.configurations.open_downlink(downlink_uuid)
+        configuration = (await self.configurations.load(connection_id)).connection.configuration
+        document = parse_json_body(content_type, body)
+        if not configuration.downlink_enabled:
+            raise Forbidden("downlinkEnabled is false for this connection")
+        downlink = parse_downlink(
+            document,
+            self.now(),
+            default_port=configuration.downlink_port,
+            new_correlation_id=secrets.token_hex(8).upper(),
+        )
+        route, known = await self._route(downlink.dev_eui, connection_id)
+        who = downlink.credentials.or_else(configuration.downlink_as).or_else(known)
+        downlink = replace(downlink, credentials=who)
+        ticket = await self.downlinks.put(downlink, route)
+        self.hand_over(ticket)
+        return msgspec.json.encode({"correlationId": downlink.correlation_id, "status": "QUEUED"})
+
+    async def _route(self, dev_eui: DevEui, connection_id: int) -> tuple[Route, Credentials]:
+        """Return where a device's downlink goes, and as whom its network server knows us."""
+        if connection_id not in self.routes(dev_eui):
+            raise Forbidden(f"DevEUI_downlink.DevEUI: {dev_eui} is not routed to this connection")
+        server_id = await self.downlinks.network_server_of(dev_eui)
+        stored = self.network_servers.known.get(server_id or "")
+        if stored is None:
+            raise Forbidden(f"DevEUI_downlink.DevEUI: nothing was received from {dev_eui} yet")
+        if stored.server.lrc is None:
+            field = "DevEUI_downlink.DevEUI"
+            raise InvalidInput(
+                field, f"its network server {stored.server.name!r} has no configuration.lrcUrl"
+            )
+        if self.count_waiting(dev_eui, stored.id) >= MOST_WAITING:
+            raise TooManyRequests(f"{MOST_WAITING} downlinks of {dev_eui} wait already")
+        return Route(connection_id, stored.id), Credentials(stored.server.as_id, stored.server.as_key)
