@@ -17,7 +17,7 @@ from longwire.core.flow import Flow
 from longwire.core.message import DevEui
 from longwire.core.network_server import NetworkServer
 from longwire.storage.accounts import Accounts
-from longwire.storage.configurations import MAX_CONNECTIONS, Configurations
+from longwire.storage.configurations import MAX_CONNECTIONS, Configurations, StoredConnection
 from longwire.storage.database import Database
 from longwire.storage.edit import replaced_by
 from longwire.storage.flows import Flows
@@ -273,3 +273,20 @@ async def test_a_configured_key_is_the_owners_as_long_as_it_is_configured(
     assert made is not None
     with pytest.raises(Unauthorized):
         accounts.identify("configured")
+
+
+async def test_what_runs_is_the_newest_revision_at_the_moment_it_is_noted(
+    configurations: Configurations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = await configurations.create(connection())
+    load, saved = configurations.load, []
+
+    async def load_while_another_saves(connection_id: int) -> StoredConnection:
+        stored = await load(connection_id)
+        if not saved:
+            saved.append(stored.revision)
+            await configurations.replace(connection_id, replaced_by(to_document(stored.connection)), accept)
+        return stored
+
+    monkeypatch.setattr(configurations, "load", load_while_another_saves)
+    assert (await configurations.load_to_run(number)).revision == 2

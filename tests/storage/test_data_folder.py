@@ -64,3 +64,18 @@ def test_a_private_file_is_its_owners_only_and_replaces_what_was_there(tmp_path:
     assert path.read_text() == "new"
     assert path.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in tmp_path.iterdir()] == ["owner.key"]
+
+
+def test_a_private_file_is_durable_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "secret.key"
+    sync, synced = os.fsync, []
+
+    def watched(descriptor: int) -> None:
+        sync(descriptor)
+        what = "folder" if os.path.samestat(os.fstat(descriptor), tmp_path.stat()) else "file"
+        synced.append((what, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    write_private_file(path, "new")
+
+    assert synced == [("file", False), ("folder", True)]

@@ -5,13 +5,16 @@ from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Sql
 from tests.storage.uplinks import DAY, HOUR, SECOND, T0, connection, count, outcomes, settlement, uplink
 
+from longwire.core.configuration import to_document
 from longwire.core.delivery import DEAD_LETTERS, Outcome
 from longwire.core.window import ReadPage
 from longwire.storage.configurations import Configurations
 from longwire.storage.database import Database
-from longwire.storage.purge import Retention, purge
+from longwire.storage.edit import replaced_by
+from longwire.storage.purge import Retention, purge, unused_revisions
 from longwire.storage.queue_sql import Queue
 from longwire.storage.schema import attempt, connection_revision, delivery, message, seen
 from longwire.storage.schema import connection as connection_table
@@ -158,3 +161,51 @@ async def test_the_revisions_of_a_deleted_connection_stay_as_long_as_the_log_nee
     assert await count(database, connection_revision) == 2
     await purge(database, Retention(), T0 + 2 * DAY)
     assert await count(database, connection_revision) == 1
+
+
+async def test_of_a_living_connection_the_revisions_stay_that_run_are_newest_or_were_sent_with(
+    database: Database, queue: Queue
+) -> None:
+    configurations = Configurations(database, Sealer("secret"), lambda: T0)
+    (delivery_id,) = await put(queue, 1)
+    await settle(queue, [delivery_id], Outcome.DELIVERED)  # with revision 1
+    await save(configurations, 1)
+    await configurations.load_to_run(1)  # revision 2
+    await save(configurations, 3)
+
+    await purge(database, Retention(), T0 + SECOND)
+    assert await revisions(database) == [1, 2, 5]
+    await purge(database, Retention(), T0 + 2 * DAY)
+    assert await revisions(database) == [2, 5]
+    await configurations.load_to_run(1)
+    await purge(database, Retention(), T0 + 2 * DAY)
+    assert await revisions(database) == [5]
+
+
+@pytest.mark.usefixtures("queue")
+async def test_the_search_for_unused_revisions_goes_by_the_indexes(database: Database) -> None:
+    await save(Configurations(database, Sealer("secret"), lambda: T0), 2)
+
+    def explain(sql: Sql) -> list[str]:
+        query = unused_revisions().compile(sql.engine, compile_kwargs={"literal_binds": True})
+        return [row.detail for row in sql.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
+
+    plan = await database.read(explain)
+    scanned = [line for line in plan if line.startswith("SCAN")]
+    assert scanned == ["SCAN connection_revision"]
+
+
+async def save(configurations: Configurations, times: int) -> None:
+    """Save connection 1 as it is, so often."""
+
+    async def accept(_: object) -> None:
+        pass
+
+    for _ in range(times):
+        await configurations.replace(1, replaced_by(to_document(connection())), accept)
+
+
+async def revisions(database: Database) -> list[int]:
+    column = connection_revision.c
+    query = sa.select(column.revision).where(column.connection_id == 1).order_by(column.revision)
+    return await database.read(lambda sql: list(sql.scalars(query)))

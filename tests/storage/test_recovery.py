@@ -104,16 +104,40 @@ async def test_after_a_clean_end_nothing_is_marked(database: Database, queue: Qu
 
 
 @pytest.mark.parametrize(
-    ("sizes", "marked"), [((2, 3), "ABCd"), ((3, 2), "ABCd"), ((4, 2, 2), "ABcd"), ((2, 1), "ABcd")]
+    ("ran", "saved_since", "marked"),
+    [
+        (2, (), "ABcd"),
+        (2, (3,), "ABcd"),
+        (3, (2,), "ABCd"),
+        (3, (2, 1), "ABCd"),  # several updates while the lane of the first one ends
+        (3, (2, 1, 1, 4, 2), "ABCd"),
+        (1, (4, 4), "Abcd"),
+    ],
 )
-async def test_the_widest_window_of_the_last_two_revisions_counts(
-    database: Database, queue: Queue, sizes: tuple[int, ...], marked: str
+async def test_the_width_of_the_revision_that_ran_counts_however_many_were_saved_since(
+    database: Database, queue: Queue, ran: int, saved_since: tuple[int, ...], marked: str
 ) -> None:
     configurations = Configurations(database, Sealer("secret"), lambda: T0)
-    for size in sizes:
-        await configurations.replace(1, replaced_by(to_document(connection(max_in_flight=size))), _accept)
+    await save(configurations, ran)
+    await configurations.load_to_run(1)
+    for size in saved_since:
+        await save(configurations, size)
 
     assert await crash(database, "ABCD", await put(queue, "ABCD")) == marked
+
+
+async def test_of_a_store_that_never_noted_what_ran_the_newest_revision_counts(
+    database: Database, queue: Queue
+) -> None:
+    await save(Configurations(database, Sealer("secret"), lambda: T0), 3)
+
+    assert await crash(database, "ABCD", await put(queue, "ABCD")) == "ABCd"
+
+
+async def save(configurations: Configurations, max_in_flight: int) -> None:
+    await configurations.replace(
+        1, replaced_by(to_document(connection(max_in_flight=max_in_flight))), _accept
+    )
 
 
 async def _accept(_connection: object) -> None:

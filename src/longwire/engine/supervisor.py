@@ -122,7 +122,7 @@ class Supervisor:
             await sleep(self._tools.clock, CRASH_PAUSE)
 
     async def _desired(self, connection_id: int) -> Desired:
-        stored = await self._configurations.load(connection_id)
+        stored = await self._configurations.load_to_run(connection_id)
         url = f"{self._base_url}/iot-flow/downlinkMessages/{stored.downlink_uuid}"
         target = Target(stored.connection.configuration, url)
         return Desired(connection_id, stored.revision, target)

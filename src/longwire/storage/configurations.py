@@ -133,6 +133,18 @@ class Configurations:
             connection_id, row.revision, parse_connection(document), self._open_uuid(connection_id, row)
         )
 
+    async def load_to_run(self, connection_id: int) -> StoredConnection:
+        """Return a connection whose lane begins now: from here on its revision may have messages in flight.
+
+        That is durable when this returns (storage/recovery reads it). Raises NotFound.
+        """
+        while True:
+            stored = await self.load(connection_id)
+            is_newest = (table.c.id == connection_id) & (table.c.revision == stored.revision)
+            note = sa.update(table).where(is_newest).values(running=stored.revision)
+            if await self._database.write(lambda sql, note=note: sql.execute(note).rowcount):  # type: ignore[misc]
+                return stored
+
     async def load_revision(self, connection_id: int, revision: int) -> Connection | None:
         """Return a connection as it was, its secrets opened; None when it is no longer kept."""
         query = sa.select(connection_revision.c.document).where(

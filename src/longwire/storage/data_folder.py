@@ -35,7 +35,10 @@ def open_data_folder(folder: Path) -> IO[str]:
 
 
 def write_private_file(path: Path, content: str) -> None:
-    """Write a file that only its owner may read (mode 0600), whole or not at all."""
+    """Write a file that only its owner may read (mode 0600), whole or not at all; it is there after a power loss.
+
+    What is sealed with a key must not outlive the key.
+    """
     partial = path.with_suffix(path.suffix + ".partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -44,3 +47,13 @@ def write_private_file(path: Path, content: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.rename(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable; syncing a file says nothing of its name."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -68,7 +68,7 @@ async def purge(
     await _in_slices(database, overdue, lambda sql, ids: _expire(sql, ids, now), saw_expired)
     for connection_id in await database.read(_deleted_with_backlog):
         await discard_backlog(database, connection_id, lambda: now)
-    await database.write(_delete_unused_revisions)
+    await _delete_unused_revisions(database)
     await _give_back_pages(database)
     return purged
 
@@ -144,12 +144,36 @@ def _remember_last_id(sql: Sql) -> None:
     sql.execute(sa.insert(setting).values(name=LAST_ID, value=str(highest_id(sql))))
 
 
-def _delete_unused_revisions(sql: Sql) -> None:
-    """Delete revisions that no connection has and no delivery in the log can refer to."""
-    revision = connection_revision.c
-    in_use = sa.exists().where(connection.c.id == revision.connection_id)
-    in_log = sa.exists().where(delivery.c.connection_id == revision.connection_id)
-    sql.execute(sa.delete(connection_revision).where(~in_use, ~in_log))
+async def _delete_unused_revisions(database: Database) -> None:
+    """Delete the revisions that nobody needs; a reader finds them, so that the writer does not search the log."""
+    for connection_id, number in await database.read(lambda sql: sql.execute(unused_revisions()).all()):
+        column = connection_revision.c
+        one = sa.delete(connection_revision).where(
+            column.connection_id == connection_id, column.revision == number
+        )
+        await database.write(lambda sql, one=one: sql.execute(one))  # type: ignore[misc]
+
+
+def unused_revisions() -> sa.Select[tuple[int, int]]:
+    """Return the query of the revisions that are unused for good: no lane of an old revision can begin any more.
+
+    In use are the newest one, for it names the connection, as long as there is the connection or a delivery of it;
+    the one whose lane runs; and those of the attempts in the log, which are shown with it.
+    """
+    column, later = connection_revision.c, connection_revision.alias()
+    is_old = sa.exists().where(
+        later.c.connection_id == column.connection_id, later.c.revision > column.revision
+    )
+    is_there = sa.exists().where(connection.c.id == column.connection_id)
+    runs = sa.exists().where(connection.c.id == column.connection_id, connection.c.running == column.revision)
+    in_log = sa.exists().where(delivery.c.connection_id == column.connection_id)
+    was_used = sa.exists().where(
+        delivery.c.connection_id == column.connection_id,
+        attempt.c.delivery_id == delivery.c.id,
+        attempt.c.revision == column.revision,
+    )
+    unused = sa.or_(is_old & ~runs & ~was_used, ~is_old & ~is_there & ~in_log)
+    return sa.select(column.connection_id, column.revision).where(unused).limit(_SLICE)
 
 
 def _old_fingerprints(now: datetime) -> sa.Delete:

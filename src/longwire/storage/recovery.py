@@ -53,22 +53,23 @@ def _begin(sql: Sql, now: datetime) -> int | None:
 
 
 def _senders(sql: Sql) -> Iterable[_Sender]:
-    """Return the connections that were open, with the widest window they may have had when the end came."""
+    """Return the connections that were open, as wide as the revision was that ran.
+
+    Lanes of one connection run one after another, so it is one revision that had messages in flight, however many
+    were saved while it ended.
+    """
     revision, table = connection_revision.c, connection_table.c
     query = (
-        sa.select(table.id, table.revision, revision.document)
+        sa.select(table.id, revision.revision, revision.document)
         .join(connection_state, connection_state.c.connection_id == table.id)
         .join(connection_revision, revision.connection_id == table.id)
-        # An update lets the lane of the revision before end what it has in flight.
-        .where(connection_state.c.status.in_(_SENDING), revision.revision >= table.revision - 1)
+        .where(connection_state.c.status.in_(_SENDING))
+        .where(revision.revision == sa.func.coalesce(table.running, table.revision))
         .order_by(table.id)
     )
-    widest: dict[int, _Sender] = {}
-    for row in sql.execute(query):
+    for row in sql.execute(query).all():
         size: int = msgspec.json.decode(row.document)["configuration"]["maxInFlight"]
-        if row.id not in widest or widest[row.id].max_in_flight < size:
-            widest[row.id] = _Sender(row.id, row.revision, size)
-    return widest.values()
+        yield _Sender(row.id, row.revision, size)
 
 
 def _possibly_sent(sql: Sql, sender: _Sender, now: datetime) -> Iterable[Waiting]:

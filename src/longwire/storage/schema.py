@@ -88,6 +88,11 @@ connection = Table(
         server_default="0",
         comment="how often it was restarted by command",
     ),
+    Column(
+        "running",
+        Integer,
+        comment="the revision that may have messages in flight: its lane was the last to begin; none: not yet known",
+    ),
     Column("downlink_uuid", Text, nullable=False, comment="sealed: it alone authorizes downlinks"),
     Column("downlink_uuid_hash", LargeBinary, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),

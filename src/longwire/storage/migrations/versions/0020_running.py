@@ -1,0 +1,17 @@
+"""Which revision of a connection runs: after a kill its width tells what may have been in flight.
+
+Revision ID: 0020
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0020"
+down_revision = "0016"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the column."""
+    op.add_column("connection", sa.Column("running", sa.Integer(), nullable=True))
