@@ -279,7 +279,8 @@ async def test_what_runs_is_the_newest_revision_at_the_moment_it_is_noted(
     configurations: Configurations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = await configurations.create(connection())
-    load, saved = configurations.load, []
+    load = configurations.load
+    saved: list[int] = []
 
     async def load_while_another_saves(connection_id: int) -> StoredConnection:
         stored = await load(connection_id)

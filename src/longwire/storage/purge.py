@@ -154,7 +154,7 @@ async def _delete_unused_revisions(database: Database) -> None:
         await database.write(lambda sql, one=one: sql.execute(one))  # type: ignore[misc]
 
 
-def unused_revisions() -> sa.Select[tuple[int, int]]:
+def unused_revisions() -> sa.Select[Any]:
     """Return the query of the revisions that are unused for good: no lane of an old revision can begin any more.
 
     In use are the newest one, for it names the connection, as long as there is the connection or a delivery of it;
