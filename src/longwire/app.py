@@ -5,28 +5,27 @@ import ipaddress
 import random
 import resource
 import secrets
-import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-import uvicorn
 from litestar.handlers import HTTPRouteHandler
 
 from longwire import __version__, log
 from longwire.clock import Clock, SystemClock
 from longwire.core.address_policy import AddressPolicy, parse_allow_list
+from longwire.core.allowance import Allowance
 from longwire.core.downlink import Downlink, rejection
-from longwire.core.errors import Misconfigured, StorageUnavailable
+from longwire.core.errors import StorageUnavailable
 from longwire.core.event import Kind, Occurrence
 from longwire.core.flow import route
 from longwire.core.http import Endpoint
 from longwire.engine.downlink_lane import DownlinkLane, DownlinkTools
-from longwire.engine.housekeeping import EVENTS_EVERY, TRAFFIC_EVERY, keep_house, write_down
+from longwire.engine.housekeeping import EVENTS_EVERY, LAST_USE_EVERY, TRAFFIC_EVERY, keep_house, write_down
 from longwire.engine.lane import Tools
 from longwire.engine.supervisor import Supervisor
 from longwire.net.client import Client
@@ -59,12 +58,16 @@ from longwire.web.api_connectors import ConnectorsApi
 from longwire.web.api_deliveries import DeliveriesApi
 from longwire.web.api_downlinks import DownlinksApi
 from longwire.web.api_events import EventsApi
+from longwire.web.api_keys import KeysApi
 from longwire.web.api_metrics import MetricsApi
+from longwire.web.api_oauth import OAuthApi
 from longwire.web.api_routing import FlowsApi, NetworkServersApi
 from longwire.web.downlink_door import DownlinkDoor
+from longwire.web.identity import Authentication
 from longwire.web.ingest import Ingest
-from longwire.web.protocol import BoundedHttpProtocol
-from longwire.web.server import Front, make_api
+from longwire.web.limits import Limits
+from longwire.web.listener import listen, make_server, stopped_by_signals
+from longwire.web.server import Front, make_api, public_paths
 
 READY_TIMEOUT_S = 2.0
 CHECK_TIMEOUT = timedelta(seconds=3)
@@ -138,6 +141,7 @@ async def open_store(settings: Settings, clock: Clock) -> AsyncIterator[Store]:
             yield store
             await store.witness.events.flush()
             await store.witness.traffic.flush()
+            await store.accounts.save_last_use()
             await end_run(database)
         finally:
             await database.close()
@@ -146,7 +150,7 @@ async def open_store(settings: Settings, clock: Clock) -> AsyncIterator[Store]:
 async def _open_parts(settings: Settings, database: Database, clock: Clock) -> Store:
     sealer = Sealer(load_secret_key(settings.data, settings.secret_key))
     store_id = await _identity(database, sealer)
-    accounts = Accounts(database, clock.now)
+    accounts = Accounts(database, sealer, clock.now)
     store = Store(
         database=database,
         queue=Queue(database, store_id),
@@ -190,7 +194,7 @@ async def serve(settings: Settings, beside: Callable[[Running], Awaitable[None]]
     On the way down: stop accepting, then let the lanes end, then close the store.
     """
     _raise_file_limit()
-    with _listen(settings) as listener:
+    with listen(settings) as listener:
         async with open_store(settings, SystemClock()) as store, _open_network(settings, listener) as network:
             await _run(Running(settings, store, network, listener), beside)
 
@@ -201,7 +205,7 @@ async def _run(running: Running, beside: Callable[[Running], Awaitable[None]] | 
     store.configurations.announce = supervisor.notice
     downlinks = DownlinkLane(_downlink_tools(running))
     await downlinks.load()
-    server = _Server(_uvicorn_config(_make_front(running, downlinks)))
+    server = make_server(make_front(running, downlinks))
     async with asyncio.TaskGroup() as group:
         lanes = group.create_task(supervisor.run(), name="supervisor")
         lane = group.create_task(downlinks.run(), name="downlinks")
@@ -209,7 +213,7 @@ async def _run(running: Running, beside: Callable[[Running], Awaitable[None]] | 
         if beside is not None:
             company.append(group.create_task(_as_task(beside(running)), name="beside"))
         log.info(log.SERVER_STARTED, address=running.address, version=__version__)
-        with _stopped_by_signals(server):
+        with stopped_by_signals(server):
             await server.serve(sockets=[running.listener])
         for task in company:
             task.cancel()
@@ -255,6 +259,7 @@ def _company(running: Running) -> Iterator[Coroutine[Any, Any, None]]:
     yield keep_house(store.database, store.witness, _retention(running.settings), clock)
     yield write_down(store.witness.events.flush, EVENTS_EVERY, clock)
     yield write_down(store.witness.traffic.flush, TRAFFIC_EVERY, clock)
+    yield write_down(store.accounts.save_last_use, LAST_USE_EVERY, clock)
 
 
 async def _as_task(work: Awaitable[None]) -> None:
@@ -276,10 +281,12 @@ async def _open_network(settings: Settings, listener: socket.socket) -> AsyncIte
     await resolver.close()
 
 
-def _make_front(running: Running, downlinks: DownlinkLane) -> Front:
+def make_front(running: Running, downlinks: DownlinkLane) -> Front:
     """Return what answers every request."""
     store = running.store
-    api = make_api([*(each for part in _parts(running) for each in part.routes()), *planned_routes()])
+    authentication = _authentication(running)
+    parts = _parts(running, authentication)
+    api = make_api([*(each for part in parts for each in part.routes()), *planned_routes()])
     door = DownlinkDoor(
         configurations=store.configurations,
         network_servers=store.network_servers,
@@ -297,7 +304,7 @@ def _make_front(running: Running, downlinks: DownlinkLane) -> Front:
         store.witness.saw_put,
         store.downlinks.note_report,
     )
-    return Front(ingest, door, store.accounts, api, store.can_write, SystemClock().now)
+    return Front(ingest, door, authentication, api, public_paths(api), store.can_write, SystemClock().now)
 
 
 class _Part(Protocol):
@@ -307,7 +314,7 @@ class _Part(Protocol):
         """Return its handlers."""
 
 
-def _parts(running: Running) -> tuple[_Part, ...]:
+def _parts(running: Running, authentication: Authentication) -> tuple[_Part, ...]:
     store, base_url = running.store, running.settings.base_url
 
     async def refuses(endpoint: Endpoint) -> tuple[str, str] | None:
@@ -327,53 +334,17 @@ def _parts(running: Running) -> tuple[_Part, ...]:
         DeliveriesApi(store.activity, store.configurations, store.queue, SystemClock().now),
         EventsApi(store.witness.events),
         MetricsApi(store.witness.traffic, store.activity),
+        KeysApi(store.accounts, SystemClock().now),
+        OAuthApi(store.accounts, authentication),
     )
 
 
-def _uvicorn_config(front: Front) -> uvicorn.Config:
-    return uvicorn.Config(
-        front,
-        http=BoundedHttpProtocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=2,
+def _authentication(running: Running) -> Authentication:
+    settings = running.settings
+    limits = Limits(
+        Allowance(settings.max_requests_per_minute), Allowance(settings.max_failed_logins_per_minute)
     )
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, but the signals are ours: after its clean end the lanes still have to end."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@contextmanager
-def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
-    def stop() -> None:
-        server.should_exit = True
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    yield
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """Return the listening socket; raises Misconfigured when the address cannot be had."""
-    try:
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
-    except OSError as error:
-        raise Misconfigured(
-            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
-            "stop what uses it, or set LONGWIRE_PORT"
-        ) from error
+    return Authentication(running.store.accounts, limits, SystemClock().now)
 
 
 def _retention(settings: Settings) -> Retention:

@@ -11,6 +11,13 @@ from longwire.core.errors import Misconfigured
 
 PREFIX = "LONGWIRE_"
 _SHORTEST_KEY = 16
+_LOWEST = {
+    "max_requests_per_minute": 0,
+    "max_failed_logins_per_minute": 0,
+    "keep_delivered_hours": 1,
+    "keep_dead_letters_days": 1,
+    "keep_backlog_days": 1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,14 @@ class Settings:
     """Seals secrets at rest, at least 16 characters; default: the file secret.key in the data folder."""
     allow_destinations: str = ""
     """Destinations beyond the public internet: CIDRs, addresses, `private`, `loopback`, comma separated."""
+    max_requests_per_minute: int = 6000
+    """How often one key may call the API, all at once if it likes; 0: no limit."""
+    max_failed_logins_per_minute: int = 30
+    """How often one address may send a wrong key; 0: no limit."""
+    url: str | None = None
+    """For the commands that call a running server: where it is; default http://localhost:PORT."""
+    key: str | None = None
+    """For the commands that call a running server: a key; default OWNER_KEY, else the file owner.key."""
     log_format: str = "text"
     """`text` or `json`."""
     keep_delivered_hours: int = 24
@@ -104,6 +119,6 @@ def _check(settings: Settings) -> None:
         key = getattr(settings, name)
         if key is not None and len(key) < _SHORTEST_KEY:
             raise Misconfigured(f"{PREFIX}{name.upper()}: expected at least {_SHORTEST_KEY} characters")
-    for name in ("keep_delivered_hours", "keep_dead_letters_days", "keep_backlog_days"):
-        if getattr(settings, name) < 1:
-            raise Misconfigured(f"{PREFIX}{name.upper()}: expected at least 1")
+    for name, lowest in _LOWEST.items():
+        if getattr(settings, name) < lowest:
+            raise Misconfigured(f"{PREFIX}{name.upper()}: expected at least {lowest}")

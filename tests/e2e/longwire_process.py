@@ -44,6 +44,9 @@ class Longwire:
             "LONGWIRE_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
             "LONGWIRE_OWNER_KEY": OWNER_KEY,
             "LONGWIRE_ALLOW_DESTINATIONS": "loopback",
+            # Tests share one address and one key; those of the limits set them.
+            "LONGWIRE_MAX_FAILED_LOGINS_PER_MINUTE": "0",
+            "LONGWIRE_MAX_REQUESTS_PER_MINUTE": "0",
             **(settings or {}),
         }
         self.api = Api(self.port, OWNER_KEY)

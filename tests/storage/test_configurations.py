@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from tests.storage.uplinks import HOUR, SECOND, T0, connection, count, outcomes, uplink
 
+from longwire.core.access import Role
 from longwire.core.configuration import Connection, mask, to_document
 from longwire.core.connection_state import Outage, State, Status
 from longwire.core.errors import Conflict, InvalidInput, NotFound, Unauthorized
@@ -248,12 +249,12 @@ async def test_a_network_server_is_read_back_and_kept_while_devices_use_it(datab
 async def test_the_first_start_makes_one_owner_key_for_its_owner_only(
     database: Database, tmp_path: Path
 ) -> None:
-    accounts = Accounts(database, lambda: T0)
+    accounts = Accounts(database, SEALER, lambda: T0)
 
     made = await accounts.load(None, tmp_path)
 
     assert made is not None
-    assert accounts.identify(made).role == "Owner"
+    assert accounts.identify(made).role is Role.OWNER
     assert (tmp_path / "owner.key").stat().st_mode & 0o777 == 0o600
     assert await accounts.load(None, tmp_path) is None
     for wrong in ("", made + " ", made.upper()):
@@ -264,9 +265,9 @@ async def test_the_first_start_makes_one_owner_key_for_its_owner_only(
 async def test_a_configured_key_is_the_owners_as_long_as_it_is_configured(
     database: Database, tmp_path: Path
 ) -> None:
-    accounts = Accounts(database, lambda: T0)
+    accounts = Accounts(database, SEALER, lambda: T0)
     assert await accounts.load("configured", tmp_path) is None
-    assert accounts.identify("configured").role == "Owner"
+    assert accounts.identify("configured").role is Role.OWNER
 
     made = await accounts.load(None, tmp_path)
 

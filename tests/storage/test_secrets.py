@@ -98,7 +98,7 @@ async def test_no_secret_stands_in_the_files_in_clear(database: Database, tmp_pa
     configurations = Configurations(database, SEALER, lambda: T0)
     connection_id = await configurations.create(connection({"Authorization": CANARY, "X-Open": "open-text"}))
     await NetworkServers(database, SEALER, lambda: T0).create(NetworkServer("LRC", AS_KEY))
-    await Accounts(database, lambda: T0).load(f"lw_{CANARY}", tmp_path)
+    await Accounts(database, SEALER, lambda: T0).load(f"lw_{CANARY}", tmp_path)
     stored = await configurations.load(connection_id)
 
     written = everything_in(tmp_path)

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from litestar import Litestar
 
-from longwire.app import Running, _make_front, open_store
+from longwire.app import Running, make_front, open_store
 from longwire.clock import SystemClock
 from longwire.engine.downlink_lane import DownlinkLane
 from longwire.settings import Settings
@@ -18,4 +18,4 @@ async def api(tmp_path: Path) -> AsyncIterator[Litestar]:
     settings = Settings(data=tmp_path)
     async with open_store(settings, SystemClock()) as store:
         running = Running(settings, store, cast("Any", None), cast("Any", None))
-        yield _make_front(running, cast("Any", DownlinkLane)).api
+        yield make_front(running, cast("Any", DownlinkLane)).api

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from litestar import Litestar
 
-from longwire.web.openapi import undescribed
+from longwire.web.openapi import routes_of, undescribed
+from longwire.web.server import public_paths
 
 
 @pytest.fixture
@@ -20,6 +21,11 @@ def operations(document: Any) -> list[Any]:
 
 async def test_every_route_says_what_it_does(api: Litestar) -> None:
     assert undescribed(api) == [], "give the handler opt=described(...), see CONTRIBUTING.md"
+
+
+async def test_what_needs_no_key_says_so(api: Litestar) -> None:
+    for route in routes_of(api):
+        assert route.operation.is_public == (route.path in public_paths(api)), route.path
 
 
 async def test_every_operation_has_an_id_of_its_own(document: Any) -> None:

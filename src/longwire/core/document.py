@@ -7,7 +7,7 @@ what a merge patch may hold.
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -181,6 +181,10 @@ class Document:
         if value == MASK and stored is None:
             self.wrong(name, f"{MASK} keeps a stored value, and there is none")
         return stored if value == MASK else value
+
+    def moment(self, name: str) -> datetime | None:
+        """Return a time."""
+        return self._value(name, None)
 
     def inner(self, name: str) -> "Document":
         """Return an object member; an empty one where it is absent or wrong."""

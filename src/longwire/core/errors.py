@@ -1,6 +1,7 @@
 """Every error a caller or an operator can see, named by who must act, with its stable code."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 
 class LongwireError(Exception):
@@ -54,9 +55,16 @@ class RouteNotAvailableYet(LongwireError):
 
 
 class Unauthorized(LongwireError):
-    """The request carries no valid key."""
+    """The request carries no valid key; `challenge` says how to send one."""
 
     code = "api-4011"
+    challenge = "Bearer"
+
+
+class KeyExpired(Unauthorized):
+    """The key was valid once: no guess."""
+
+    code = "api-4012"
 
 
 class Forbidden(LongwireError):
@@ -96,9 +104,14 @@ class UnsupportedMediaType(LongwireError):
 
 
 class TooManyRequests(LongwireError):
-    """The caller asks for more than is given at once."""
+    """The caller asks for too much at once, or too often, or with wrong keys; `wait` says when to come back."""
 
     code = "api-4291"
+
+    def __init__(self, message: str, wait: timedelta = timedelta(seconds=5)) -> None:
+        """Keep the wait beside the message."""
+        super().__init__(message)
+        self.wait = wait
 
 
 class StorageUnavailable(LongwireError):

@@ -6,7 +6,7 @@ So what is validated and what is documented cannot drift apart. `core/document` 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from longwire.core.errors import InvalidInput, LongwireError, NotAvailableYet
@@ -219,6 +219,27 @@ class Duration:
             "x-from": low,
             "x-to": high,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time in ISO 8601; without a zone it is UTC."""
+
+    def read(self, value: Any, place: Place) -> datetime | None:
+        """Return the time, aware UTC."""
+        if not place.has(str, value, "a string"):
+            return None
+        try:
+            moment = datetime.fromisoformat(value)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            shown = repr(value[:_LONGEST_SHOWN])
+            place.wrong(f"expected a time such as 2027-01-31T00:00:00Z, got {shown}")
+            return None
+
+    def schema(self, of: Describe) -> Schema:  # noqa: ARG002 - nothing inside
+        """Return it as JSON Schema."""
+        return {"type": "string", "format": "date-time"}
 
 
 @dataclass(frozen=True, slots=True)

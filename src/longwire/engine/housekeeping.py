@@ -1,4 +1,4 @@
-"""What has to be done now and then: the retention of the log and the events, and writing what occurred."""
+"""What has to be done now and then: retention, writing what occurred and when keys were last used."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -13,6 +13,7 @@ from longwire.storage.witness import Witness
 EVERY = timedelta(minutes=10)
 EVENTS_EVERY = timedelta(seconds=1)
 TRAFFIC_EVERY = timedelta(seconds=10)
+LAST_USE_EVERY = timedelta(seconds=5)
 
 
 async def write_down(flush: Callable[[], Awaitable[None]], every: timedelta, clock: Clock) -> None:

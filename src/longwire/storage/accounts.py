@@ -1,86 +1,235 @@
-"""API keys: stored hashed, shown once."""
+"""API keys, stored hashed, and the access tokens that stand for them (specification, sections 2, 15, 18)."""
 
+import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection as Sql
+from sqlalchemy.engine import Row
 
-from longwire.core.errors import Unauthorized
+from longwire.core.access import Identity, Role
+from longwire.core.errors import (
+    Conflict,
+    KeyExpired,
+    Misconfigured,
+    NotFound,
+    StorageUnavailable,
+    Unauthorized,
+)
 from longwire.storage.data_folder import write_private_file
 from longwire.storage.database import Database
-from longwire.storage.micros import to_micros
-from longwire.storage.schema import api_key
+from longwire.storage.micros import from_micros, to_micros
+from longwire.storage.schema import api_key as table
+from longwire.storage.secrets import Sealer
 
-OWNER = "Owner"
+TOKEN_LIFETIME = timedelta(hours=1)
+
 _CONFIGURED_ID = "configured"
+_TOKEN_PREFIX = "lwt_"  # noqa: S105 - how a token is told from a key, no secret
+_TOKEN_PLACE = "access_token"  # noqa: S105 - what it is sealed for
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """Who asks: the id and the role of the key."""
+class ApiKey:
+    """A key as the API lists it; of the key itself only the hash is known."""
 
-    key_id: str
-    role: str
+    identity: Identity
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    key_hash: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """What a key is made from."""
+
+    name: str
+    role: Role
+    expires_at: datetime | None = None
+
+
+_OWNER = NewKey("owner", Role.OWNER)
 
 
 class Accounts:
     """The keys, held in memory by their hashes: few, and asked for with every request."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, sealer: Sealer, now: Callable[[], datetime]) -> None:
         """Nothing is read until `load`."""
         self._database = database
+        self._sealer = sealer
         self._now = now
-        self._identities: dict[bytes, Identity] = {}
+        self._changing = asyncio.Lock()
+        self._by_hash: dict[bytes, ApiKey] = {}
+        self._by_id: dict[str, ApiKey] = {}
+        self._used: dict[str, datetime] = {}
 
     async def load(self, configured_owner_key: str | None, folder: Path) -> str | None:
-        """Read the keys, making an owner key at the first start; return that key, to be printed once.
+        """Read the keys, making an owner key where none is valid; return that key, to be printed once.
 
-        A configured key (LONGWIRE_OWNER_KEY) is an owner key as long as it is configured; then none is made.
+        A configured key (LONGWIRE_OWNER_KEY) is an owner key as long as it is configured.
         """
-        await self._database.write(lambda connection: self._set_configured(connection, configured_owner_key))
-        made = None if configured_owner_key else await self._make_first_owner_key(folder)
-        rows = await self._database.read(lambda connection: connection.execute(sa.select(api_key)).all())
-        self._identities = {row.key_hash: Identity(row.id, row.role) for row in rows}
-        return made
-
-    def identify(self, key: str) -> Identity:
-        """Return whose key this is; raises Unauthorized. Hashes are looked up, so the time tells nothing."""
-        identity = self._identities.get(_hash(key))
-        if identity is None:
-            raise Unauthorized("the key is not valid; send Authorization: Bearer <key>")
-        return identity
-
-    async def _make_first_owner_key(self, folder: Path) -> str | None:
-        key = f"lw_{secrets.token_urlsafe(32)}"
-        count = await self._database.read(
-            lambda connection: connection.scalar(sa.select(sa.func.count()).select_from(api_key))
-        )
-        if count:
+        await self._database.write(lambda sql: self._set_configured(sql, configured_owner_key))
+        has_owner = await self._database.read(lambda sql: _has_owner(sql, self._now()))
+        if has_owner:
+            await self._read()
             return None
+        key = _make_key()
         write_private_file(folder / "owner.key", key + "\n")
-        await self._database.write(lambda connection: self._insert(connection, secrets.token_hex(8), key))
+        await self._change(lambda sql: self._insert(sql, secrets.token_hex(8), key, _OWNER))
         return key
 
-    def _set_configured(self, connection: Connection, key: str | None) -> None:
-        connection.execute(sa.delete(api_key).where(api_key.c.id == _CONFIGURED_ID))
-        if key is not None:
-            self._insert(connection, _CONFIGURED_ID, key)
+    def identify(self, credential: str) -> Identity:
+        """Return whose key or access token this is; raises Unauthorized, KeyExpired.
 
-    def _insert(self, connection: Connection, key_id: str, key: str) -> None:
-        connection.execute(
-            sa.insert(api_key).values(
-                id=key_id,
-                name="owner",
-                role=OWNER,
-                key_hash=_hash(key),
-                created_at=to_micros(self._now()),
-            )
-        )
+        Hashes are looked up, and a token's seal is checked as a whole, so the time tells nothing.
+        """
+        key = self._by_hash.get(_hash(credential)) or self._key_of_token(credential)
+        return self._admit(key)
+
+    def identify_client(self, client_id: str, client_secret: str) -> Identity:
+        """Return whose key this is, if it has that id; raises Unauthorized, KeyExpired."""
+        key = self._by_hash.get(_hash(client_secret))
+        return self._admit(key if key is not None and key.identity.key_id == client_id else None)
+
+    def issue_token(self, identity: Identity) -> tuple[str, timedelta]:
+        """Return an access token for a key, and how long it lives: an hour, or as long as the key.
+
+        The token is sealed and names the key by id and hash: nothing is stored, it survives a restart, and it ends
+        with its key, or with another secret key.
+        """
+        key, now = self._by_id[identity.key_id], self._now()
+        lifetime = TOKEN_LIFETIME if key.expires_at is None else min(TOKEN_LIFETIME, key.expires_at - now)
+        content = f"{to_micros(now + lifetime)} {key.key_hash.hex()} {identity.key_id}"
+        return _TOKEN_PREFIX + self._sealer.seal(content, _TOKEN_PLACE), lifetime
+
+    def list(self) -> Sequence[ApiKey]:
+        """Return the keys, newest first."""
+        return list(reversed(self._by_id.values()))
+
+    def last_used_at(self, key: ApiKey) -> datetime | None:
+        """Return when a key, or a token of it, was last used; also what is not stored yet."""
+        return self._used.get(key.identity.key_id, key.last_used_at)
+
+    async def create(self, new: NewKey) -> tuple[ApiKey, str]:
+        """Return a new key as listed, and the key itself: it can never be shown again."""
+        key, key_id = _make_key(), secrets.token_hex(8)
+        await self._change(lambda sql: self._insert(sql, key_id, key, new))
+        return self._by_id[key_id], key
+
+    async def delete(self, key_id: str) -> None:
+        """Delete a key, and with it its access tokens.
+
+        Raises NotFound, or Conflict for the last owner key and for the one that is configured.
+        """
+        await self._change(lambda sql: _delete(sql, key_id, self._now()))
+
+    async def save_last_use(self) -> None:
+        """Write when keys were last used, for those used since the last time; while the store is away, later."""
+        used = {
+            key_id: at
+            for key_id, at in self._used.items()
+            if key_id in self._by_id and self._by_id[key_id].last_used_at != at
+        }
+        if used:
+            with suppress(StorageUnavailable):
+                await self._change(lambda sql: _save_last_use(sql, used))
+
+    def _admit(self, key: ApiKey | None) -> Identity:
+        now = self._now()
+        if key is None:
+            raise Unauthorized("the key is not valid; send Authorization: Bearer <key>")
+        if key.expires_at is not None and key.expires_at <= now:
+            raise KeyExpired("the key has expired; ask an owner for a new one")
+        self._used[key.identity.key_id] = now
+        return key.identity
+
+    def _key_of_token(self, credential: str) -> ApiKey | None:
+        """Return the key an access token stands for, if both are valid."""
+        if not credential.startswith(_TOKEN_PREFIX):
+            return None
+        try:
+            content = self._sealer.open(credential.removeprefix(_TOKEN_PREFIX), _TOKEN_PLACE)
+        except Misconfigured:
+            return None
+        expires_at, key_hash, _key_id = content.split(" ", 2)
+        if int(expires_at) <= to_micros(self._now()):
+            raise KeyExpired("the access token has expired; get a new one")
+        return self._by_hash.get(bytes.fromhex(key_hash))
+
+    async def _change(self, change: Callable[[Sql], None]) -> None:
+        """Change the stored keys and read them again; one at a time, so that no older reading comes last."""
+        async with self._changing:
+            await self._database.write(change)
+            await self._read()
+
+    async def _read(self) -> None:
+        query = sa.select(table).order_by(table.c.created_at, sa.text("rowid"))
+        rows = await self._database.read(lambda sql: sql.execute(query).all())
+        keys = [_from_row(row) for row in rows]
+        self._by_hash = {key.key_hash: key for key in keys}
+        self._by_id = {key.identity.key_id: key for key in keys}
+
+    def _set_configured(self, sql: Sql, key: str | None) -> None:
+        sql.execute(sa.delete(table).where(table.c.id == _CONFIGURED_ID))
+        if key is not None:
+            # The operator may set a key that is stored already: it is the same key.
+            sql.execute(sa.delete(table).where(table.c.key_hash == _hash(key)))
+            self._insert(sql, _CONFIGURED_ID, key, _OWNER)
+
+    def _insert(self, sql: Sql, key_id: str, key: str, new: NewKey) -> None:
+        values = {
+            "id": key_id,
+            "name": new.name,
+            "role": new.role.value,
+            "key_hash": _hash(key),
+            "created_at": to_micros(self._now()),
+            "expires_at": to_micros(new.expires_at),
+        }
+        sql.execute(sa.insert(table).values(values))
+
+
+def _from_row(row: Row[Any]) -> ApiKey:
+    return ApiKey(
+        Identity(row.id, row.name, Role(row.role)),
+        from_micros(row.created_at),
+        from_micros(row.expires_at),
+        from_micros(row.last_used_at),
+        row.key_hash,
+    )
+
+
+def _has_owner(sql: Sql, now: datetime, *, besides: str = "") -> bool:
+    """Return whether an owner key is valid, besides one that is about to go."""
+    valid = table.c.expires_at.is_(None) | (table.c.expires_at > to_micros(now))
+    query = sa.select(table.c.id).where(table.c.role == Role.OWNER.value, table.c.id != besides, valid)
+    return sql.scalar(query.limit(1)) is not None
+
+
+def _delete(sql: Sql, key_id: str, now: datetime) -> None:
+    if key_id == _CONFIGURED_ID:
+        raise Conflict("this key is set by LONGWIRE_OWNER_KEY; change it there")
+    if not _has_owner(sql, now, besides=key_id):
+        raise Conflict("this is the last owner key; create another one first")
+    if sql.execute(sa.delete(table).where(table.c.id == key_id)).rowcount == 0:
+        raise NotFound("there is no such key")
+
+
+def _save_last_use(sql: Sql, used: dict[str, datetime]) -> None:
+    for key_id, at in used.items():
+        sql.execute(sa.update(table).where(table.c.id == key_id).values(last_used_at=to_micros(at)))
+
+
+def _make_key() -> str:
+    return f"lw_{secrets.token_urlsafe(32)}"
 
 
 def _hash(key: str) -> bytes:

@@ -13,9 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
 from sqlalchemy.engine import Row
 
+from longwire.core.access import ITSELF, Identity, Right
 from longwire.core.configuration import Connection, Run, map_secrets, mask, parse_connection, to_document
 from longwire.core.errors import Conflict, NotFound
 from longwire.core.event import Kind, Occurrence
+from longwire.core.kept_secrets import check_kept_secrets
 from longwire.storage import queue_sql, waiting
 from longwire.storage.database import Database
 from longwire.storage.edit import Edit, check_revision
@@ -92,16 +94,20 @@ class Configurations:
         edit: Edit,
         check: Callable[[Connection], Awaitable[None]],
         expected: Collection[int] | None = None,
+        by: Identity = ITSELF,
     ) -> None:
         """Save what `edit` makes of the stored document as the next revision; masked secrets keep their value.
 
         `check` may still refuse it by raising. Raises NotFound, Stale when the revision is none of those expected,
-        and what parse_connection raises.
+        and what parse_connection and, for who is no Owner, check_kept_secrets raise.
         """
         async with self._editing:
             stored = await self.load(connection_id)
             check_revision(stored.revision, expected)
-            connection = parse_connection(edit(mask(to_document(stored.connection))), stored.connection)
+            document = edit(mask(to_document(stored.connection)))
+            connection = parse_connection(document, stored.connection)
+            if not by.may(Right.OWN):
+                check_kept_secrets(document, stored.connection, connection)
             await check(connection)
             await self._database.write(lambda sql: self._update(sql, stored, connection))
             self._remember(connection_id, connection)

@@ -36,6 +36,23 @@ api_key = Table(
     Column("role", String, nullable=False),
     Column("key_hash", LargeBinary, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("last_used_at", BigInteger),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("key_id", String, nullable=False),
+    Column("key_name", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("resource", String, nullable=False),
+    Column("resource_id", String, nullable=False),
+    Column("changes", Text, nullable=False, comment="JSON, secrets masked"),
+    comment="who changed what",
 )
 
 network_server = Table(

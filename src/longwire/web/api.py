@@ -20,14 +20,10 @@ _TAG = re.compile(r'"([0-9]{1,18})"')
 
 # Routes of the specification that later versions build, without those that have a handler.
 _PLANNED: dict[str, tuple[Method, ...]] = {
-    "/oauth/token": ("POST",),
-    "/oauth/tokenSwagger": ("POST",),
     "/connections/preview": ("POST",),
     "/connections/{_id:str}/test": ("POST",),
     "/devices": ("GET", "POST"),
     "/devices/{_id:str}": ("GET", "PUT", "PATCH", "DELETE"),
-    "/apiKeys": ("GET", "POST"),
-    "/apiKeys/{_id:str}": ("DELETE",),
     "/replays": ("POST",),
     "/replays/{_id:str}": ("GET", "DELETE"),
     "/audit": ("GET",),

@@ -25,6 +25,7 @@ from longwire.web.api import (
     resource_id,
     revision_tag,
 )
+from longwire.web.identity import who_asks
 from longwire.web.operation import (
     Body,
     Operation,
@@ -145,7 +146,8 @@ class ConnectionsApi:
 
     async def _change(self, request: Request[Any, Any, Any], connection_id: str, edit: Edit) -> Response[Any]:
         number = resource_id(connection_id, "connection")
-        await self.configurations.replace(number, edit, self._check_destination, expected_revisions(request))
+        expected, by = expected_revisions(request), who_asks(request)
+        await self.configurations.replace(number, edit, self._check_destination, expected, by)
         return await self.show(number)
 
     async def _delete(self, request: Request[Any, Any, Any], connection_id: str) -> None:

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from longwire.core.document import Member, Object
 from longwire.core.downlink import DOWNLINK
 from longwire.core.kinds import Anything, Choice, Text
+from longwire.web.identity import PUBLIC
 from longwire.web.openapi import Route, build_document, routes_of
 from longwire.web.operation import Body, Operation, described
 
@@ -61,7 +62,7 @@ FRONT_ROUTES = (
 def document_routes() -> list[HTTPRouteHandler]:
     """Return the routes of the document, which is made once, by `write_document`."""
 
-    @get("/openapi.json", opt=described(_DOCUMENT))
+    @get("/openapi.json", opt=PUBLIC | described(_DOCUMENT))
     async def show_document(request: Request[Any, Any, Any]) -> Response[bytes]:
         return Response(request.app.state["openapi"], media_type="application/json")
 

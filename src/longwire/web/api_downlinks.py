@@ -8,6 +8,7 @@ from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from sqlalchemy.engine import Row
 
+from longwire.core.access import Right
 from longwire.core.connector import CONNECTION
 from longwire.core.document import Member, Object
 from longwire.core.downlink import Status
@@ -16,6 +17,7 @@ from longwire.core.message import parse_dev_eui
 from longwire.storage.configurations import Configurations
 from longwire.storage.downlinks import Downlinks, Filter
 from longwire.web.api import resource_id
+from longwire.web.identity import needs
 from longwire.web.operation import Operation, described, listing
 from longwire.web.paging import PAGING, page_headers, parse_page
 from longwire.web.query import read_query
@@ -54,6 +56,7 @@ _ROTATE = Operation(
     description="The address before answers 404 from now on.",
     answer=CONNECTION,
 )
+_ROTATING = needs(Right.SEND_DOWNLINKS) | described(_ROTATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class DownlinksApi:
             headers = page_headers(request.url.path, page, total, query)
             return Response([_shape(row) for row in rows], headers=headers)
 
-        @post("/connections/{connection_id:str}/rotateDownlinkUrl", status_code=200, opt=described(_ROTATE))
+        @post("/connections/{connection_id:str}/rotateDownlinkUrl", status_code=200, opt=_ROTATING)
         async def rotate_downlink_url(connection_id: str) -> Response[Any]:
             number = resource_id(connection_id, "connection")
             await self.configurations.rotate_downlink(number)

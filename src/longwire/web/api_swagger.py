@@ -9,9 +9,9 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.kinds import Text
+from longwire.web.identity import PUBLIC
 from longwire.web.operation import Operation, described
 
-PUBLIC = {"right": None}
 _HTML = "text/html; charset=utf-8"
 _FOLDER = files("longwire.web") / "static"
 _ASSETS = {

@@ -1,5 +1,6 @@
 """The API's error shape, and which status each error has (specification, section 2)."""
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -63,10 +64,12 @@ def error_body(error: LongwireError, correlation_id: str) -> bytes:
 def error_headers(error: LongwireError) -> list[tuple[bytes, bytes]]:
     """Return the headers that belong to the status."""
     headers = [(b"content-type", JSON)]
+    if isinstance(error, errors.TooManyRequests):
+        headers.append((b"retry-after", b"%d" % math.ceil(error.wait.total_seconds())))
+    if isinstance(error, errors.Unauthorized):
+        headers.append((b"www-authenticate", error.challenge.encode()))
     match status_of(error):
-        case 401:
-            headers.append((b"www-authenticate", b"Bearer"))
-        case 429 | 503:
+        case 503:
             headers.append((b"retry-after", RETRY_AFTER_S))
         case 408 | 413:
             headers.append((b"connection", b"close"))

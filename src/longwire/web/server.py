@@ -15,23 +15,25 @@ import msgspec
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
 from litestar.types import Receive, Scope, Send
 
+from longwire.core.access import Right
 from longwire.core.errors import (
     LongwireError,
     NotFound,
     StorageUnavailable,
-    Unauthorized,
 )
 from longwire.sources.ingest_request import IngestRequest
-from longwire.storage.accounts import Accounts
 from longwire.web.api import BASE
 from longwire.web.api_document import document_routes, write_document
 from longwire.web.api_swagger import swagger_routes
 from longwire.web.body import ClientGone, read_body
 from longwire.web.downlink_door import DownlinkDoor
 from longwire.web.errors import JSON, MethodNotAllowed, error_body, error_headers, internal_error, status_of
+from longwire.web.identity import Authentication, require_right, right_needed
 from longwire.web.ingest import Ingest
+from longwire.web.shapes import hide_downlink_addresses
 
 _INGEST = re.compile(r"/ingest/([^/]+)(/.*)?")
 _DOWNLINKS = "/iot-flow/downlinkMessages/"
@@ -52,8 +54,9 @@ class Front:
 
     ingest: Ingest
     downlinks: DownlinkDoor
-    accounts: Accounts
+    authentication: Authentication
     api: Litestar
+    public_paths: frozenset[str]
     is_ready: Callable[[], Awaitable[bool]]
     now: Callable[[], datetime]
     # Counting is enough for an id that only has to be unique, and asks the system for nothing.
@@ -117,23 +120,37 @@ class Front:
         return Answer(200, msgspec.json.encode({"status": "ok" if path == "/healthz" else "ready"}))
 
     async def _call_api(self, scope: Any, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
-        self.accounts.identify(_bearer(headers.get(b"authorization", b"")))
-        body = await read_body(headers, receive)
+        is_public = scope["path"] in self.public_paths
+        identity = None if is_public else self.authentication.identify(scope)
+        scope["state"]["identity"] = identity
+        if identity is not None and not identity.may(Right.SEND_DOWNLINKS):
+            send = _without_downlink_addresses(send)
+        body = await read_body(dict(scope["headers"]), receive)
         await self.api(scope, _replay(body, receive), send)
 
 
 def make_api(routes: list[HTTPRouteHandler]) -> Litestar:
-    """Return the API with its routes below `/iot-flow/v1`, every error in its shape."""
+    """Return the API with its routes below `/iot-flow/v1`, roles enforced, every error in its shape."""
     api = Litestar(
         path=BASE,
         route_handlers=[*routes, *document_routes(), *swagger_routes()],
+        guards=[require_right],
         openapi_config=None,
         logging_config=None,
         exception_handlers={LongwireError: _on_error, HTTPException: _on_framework_error, Exception: _on_bug},
     )
     write_document(api)
     return api
+
+
+def public_paths(api: Litestar) -> frozenset[str]:
+    """Return the paths of the API that need no key, as their routes say."""
+    return frozenset(
+        route.path
+        for route in api.routes
+        if isinstance(route, HTTPRoute)
+        and any(right_needed(handler.opt, "POST") is None for handler in route.route_handlers)
+    )
 
 
 def _on_error(request: Request[Any, Any, Any], error: LongwireError) -> Response[bytes]:
@@ -162,13 +179,6 @@ def _on_bug(request: Request[Any, Any, Any], _error: Exception) -> Response[byte
     return _on_error(request, internal_error(request.scope["state"]["correlation_id"]))
 
 
-def _bearer(authorization: bytes) -> str:
-    scheme, _, key = authorization.decode("latin-1").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
-        raise Unauthorized("a key is needed; send Authorization: Bearer <key>")
-    return key.strip()
-
-
 def _refusal(error: LongwireError, correlation_id: str) -> Answer:
     return Answer(status_of(error), error_body(error, correlation_id), tuple(error_headers(error)))
 
@@ -180,6 +190,26 @@ def _with_correlation(send: Send, correlation_id: str) -> Send:
         await send(event)
 
     return send_with_id
+
+
+def _without_downlink_addresses(send: Any) -> Send:
+    """Return a `send` for who may not send downlinks: whatever is shown, the addresses in it are masked."""
+    held: list[Any] = []
+
+    async def send_masked(event: Any) -> None:
+        if event["type"] == "http.response.start":
+            held.append(event)
+            return
+        body = hide_downlink_addresses(event.get("body", b""))
+        if held:
+            start = held.pop()
+            whole = [(name, value) for name, value in start["headers"] if name != b"content-length"]
+            if not event.get("more_body", False):
+                whole.append((b"content-length", b"%d" % len(body)))
+            await send({**start, "headers": whole})
+        await send({**event, "body": body})
+
+    return send_masked
 
 
 async def _send_answer(send: Any, answer: Answer) -> None:

@@ -1,6 +1,7 @@
 """How resources look in the API: the members of specification, sections 3, 14 and 18."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,10 @@ from longwire.storage.flows import StoredFlow
 from longwire.storage.micros import from_micros
 from longwire.storage.network_servers import StoredNetworkServer
 
+# A member of a message, at any depth of quoting: a logged answer may hold JSON as text.
+_DOWNLINK_MEMBER = re.compile(rb'(downlinkU(?:rl|RL)\\*"\s*:\s*\\*")((?:[^"\\]|\\[^"\\])*)')
+# Our own address wherever it stands: in a header, in a URL, in what a destination sent back.
+_DOWNLINK_ADDRESS = re.compile(rb"(downlinkMessages(?:\\*/|%(?:25)*2[Ff]))[0-9A-Fa-f-]{8,}")
 _NOTHING_SENT: Mapping[str, Any] = {"url": None, "requestHeaders": None}
 
 
@@ -32,6 +37,21 @@ def iso(moment: datetime | None) -> str | None:
 def iso_micros(micros: int | None) -> str | None:
     """Return a stored time as ISO 8601 in UTC with milliseconds."""
     return iso(from_micros(micros))
+
+
+def hide_downlink_addresses(text: bytes) -> bytes:
+    """Return the text with the end of every downlink address as `*****`: whoever has one may send downlinks.
+
+    Those are the values of `downlinkUrl` and `downlinkURL`, also when another platform gave them, and our own
+    addresses anywhere (specification, section 15).
+    """
+    hidden = _DOWNLINK_MEMBER.sub(lambda found: found[1] + _hidden_end(found[2]), text)
+    return _DOWNLINK_ADDRESS.sub(rb"\1" + MASK.encode(), hidden)
+
+
+def _hidden_end(url: bytes) -> bytes:
+    begin, slash, _ = url.partition(b"?")[0].rpartition(b"/")
+    return begin + slash + MASK.encode()
 
 
 def connection_shape(listed: Listed, base_url: str, lag: int) -> dict[str, Any]:

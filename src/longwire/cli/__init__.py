@@ -1,4 +1,4 @@
-"""The command line: serve, demo, simulate, receiver. Exit codes: 0 done, 1 refused or failed, 2 misconfigured."""
+"""The command line: serve, demo, simulate, receiver, keys. Exit codes: 0 done, 1 refused or failed, 2 misconfigured."""
 
 import asyncio
 import sys
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from longwire import __version__
+from longwire.cli.keys import keys
 from longwire.core.errors import LongwireError, Misconfigured
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ DEMO_RATE_PER_SECOND = 2.0
 cli = typer.Typer(
     help="LoRaWAN uplinks to HTTP: durable, ordered, observed.", no_args_is_help=True, add_completion=False
 )
+cli.add_typer(keys, name="keys")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file with settings.")]
 
