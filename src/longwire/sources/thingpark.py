@@ -21,6 +21,7 @@ from longwire.core.message import (
 )
 from longwire.core.network_server import NetworkServer
 from longwire.sources.ingest_request import IngestRequest
+from longwire.sources.thingpark_xml import to_json
 
 Members = Mapping[str, msgspec.Raw]
 
@@ -30,6 +31,8 @@ _COUNTERS = {
     "DevEUI_downlink_Rejected": "FCntDn",
     "DevEUI_multicast_summary": "FCntDn",
 }
+_XML = frozenset({"application/xml", "text/xml"})
+_MEDIA_TYPES = _XML | {"application/json", ""}
 _PUBLISHED_ELEMENTS = frozenset({"DevEUI_uplink", "DevEUI_location", "DevEUI_downlink_Sent"})
 _MAX_COUNTER = 2**32
 _LONGEST_GATEWAY = 64  # the lanes hold what orders messages, as many as wait
@@ -40,14 +43,14 @@ def parse(request: IngestRequest, server: NetworkServer) -> Message:
 
     Raises InvalidInput, Forbidden, TooLarge or UnsupportedMediaType; nothing of such a request is kept.
     """
-    _check_media_type(request.content_type)
-    body, root, members = json_text.read_roots(request.body)
+    text = to_json(request.body) if _is_xml(request.content_type) else request.body
+    body, root, members = json_text.read_roots(text)
     if root not in ROOTS:
         raise InvalidInput(
             "body", f"unknown root member {root[:100]!r}; expected one of {', '.join(sorted(ROOTS))}"
         )
-    if len(request.body) > MAX_MESSAGE_BYTES:
-        raise TooLarge(f"a message may have {MAX_MESSAGE_BYTES} bytes, this one has {len(request.body)}")
+    if len(text) > MAX_MESSAGE_BYTES:
+        raise TooLarge(f"a message may have {MAX_MESSAGE_BYTES} bytes, this one has {len(text)}")
     dev_eui = None if root == "BS_alarm" else _dev_eui(root, members)
     signed, given = _split_token(request.query)
     if server.as_key is not None:
@@ -65,7 +68,7 @@ def parse(request: IngestRequest, server: NetworkServer) -> Message:
         order_key=dev_eui or f"{root}:{_text(members, 'Lrrid')[:_LONGEST_GATEWAY]}",
         f_cnt=_counter(root, members),
         body=body,
-        fingerprint=_fingerprint(request.network_server_id, root, members, request.body),
+        fingerprint=_fingerprint(request.network_server_id, root, members, text),
         received_at=request.received_at,
         aged_from=_aged_from(_text(members, "Time"), request.received_at),
     )
@@ -76,13 +79,15 @@ def token(elements: str, query: str, key: str) -> str:
     return hashlib.sha256(f"{elements}{query}{key}".encode()).hexdigest()
 
 
-def _check_media_type(content_type: str) -> None:
+def _is_xml(content_type: str) -> bool:
+    """Return whether a body is XML, not JSON; raises UnsupportedMediaType for anything else."""
     media_type, _, parameters = content_type.partition(";")
-    if media_type.strip().lower() in {"application/xml", "text/xml"}:
-        raise UnsupportedMediaType("not available yet: XML; choose JSON in the application server's settings")
     charset = parameters.replace(" ", "").replace('"', "").lower()
-    if media_type.strip().lower() not in {"application/json", ""} or charset not in {"", "charset=utf-8"}:
-        raise UnsupportedMediaType(f"expected application/json in UTF-8, got {content_type[:100]!r}")
+    if media_type.strip().lower() not in _MEDIA_TYPES or charset not in {"", "charset=utf-8"}:
+        raise UnsupportedMediaType(
+            f"expected application/json or application/xml in UTF-8, got {content_type[:100]!r}"
+        )
+    return media_type.strip().lower() in _XML
 
 
 def _dev_eui(root: str, members: Members) -> DevEui:
