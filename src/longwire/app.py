@@ -24,6 +24,7 @@ from longwire.core.errors import StorageUnavailable
 from longwire.core.event import Kind, Occurrence
 from longwire.core.flow import route
 from longwire.core.http import Endpoint
+from longwire.core.meters import Meters
 from longwire.engine.downlink_lane import DownlinkLane, DownlinkTools
 from longwire.engine.housekeeping import EVENTS_EVERY, LAST_USE_EVERY, TRAFFIC_EVERY, keep_house, write_down
 from longwire.engine.lane import Tools
@@ -67,6 +68,7 @@ from longwire.web.identity import Authentication
 from longwire.web.ingest import Ingest
 from longwire.web.limits import Limits
 from longwire.web.listener import listen, make_server, stopped_by_signals
+from longwire.web.metrics_page import MetricsPage
 from longwire.web.server import Front, make_api, public_paths
 
 READY_TIMEOUT_S = 2.0
@@ -148,6 +150,7 @@ async def open_store(settings: Settings, clock: Clock) -> AsyncIterator[Store]:
 
 
 async def _open_parts(settings: Settings, database: Database, clock: Clock) -> Store:
+    meters = Meters()
     sealer = Sealer(load_secret_key(settings.data, settings.secret_key))
     store_id = await _identity(database, sealer)
     accounts = Accounts(database, sealer, clock.now)
@@ -159,7 +162,7 @@ async def _open_parts(settings: Settings, database: Database, clock: Clock) -> S
         flows=Flows(database),
         network_servers=NetworkServers(database, sealer, clock.now),
         activity=Activity(database),
-        witness=Witness(Events(database, clock.now), Traffic(database, clock.now), clock.now),
+        witness=Witness(Events(database, clock.now), Traffic(database, clock.now, meters), meters, clock.now),
         states=LaneStates(database),
         downlinks=Downlinks(database, sealer, clock.now),
         new_owner_key=await accounts.load(settings.owner_key, settings.data),
@@ -167,7 +170,7 @@ async def _open_parts(settings: Settings, database: Database, clock: Clock) -> S
     await store.queue.open()
     await store.witness.events.open()
     store.configurations.tell = store.witness.events.tell
-    database.on_trouble = store.witness.saw_trouble
+    database.on_commit = store.witness.saw_commit
     await store.flows.load()
     await store.configurations.load_validities()
     await store.network_servers.load()
@@ -304,7 +307,10 @@ def make_front(running: Running, downlinks: DownlinkLane) -> Front:
         store.witness.saw_put,
         store.downlinks.note_report,
     )
-    return Front(ingest, door, authentication, api, public_paths(api), store.can_write, SystemClock().now)
+    page = MetricsPage(store.witness, store.database, running.settings.metrics_public)
+    return Front(
+        ingest, door, authentication, api, public_paths(api), page, store.can_write, SystemClock().now
+    )
 
 
 class _Part(Protocol):

@@ -18,6 +18,7 @@ _LOWEST = {
     "keep_dead_letters_days": 1,
     "keep_backlog_days": 1,
 }
+_BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Settings:
     """For the commands that call a running server: where it is; default http://localhost:PORT."""
     key: str | None = None
     """For the commands that call a running server: a key; default OWNER_KEY, else the file owner.key."""
+    metrics_public: bool = False
+    """Whether `/metrics` may be read without a key: `true` or `false`."""
     log_format: str = "text"
     """`text` or `json`."""
     keep_delivered_hours: int = 24
@@ -105,6 +108,10 @@ def _typed(name: str, kind: Any, value: Any) -> Any:
             return int(value)
         except (TypeError, ValueError) as error:
             raise Misconfigured(f"{PREFIX}{name.upper()}: expected a whole number, got {value!r}") from error
+    if kind is bool:
+        if str(value).lower() not in _BOOLEANS:
+            raise Misconfigured(f"{PREFIX}{name.upper()}: expected true or false, got {value!r}")
+        return _BOOLEANS[str(value).lower()]
     return Path(str(value)) if kind is Path else str(value)
 
 

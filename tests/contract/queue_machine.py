@@ -302,7 +302,11 @@ class QueueMachine(RuleBasedStateMachine):
             assert sorted(there, key=str) in ([], sorted(put.connection_ids or (None,), key=str))
         for delivery_id, each in sorted(new.items()):
             waiting = Waiting(
-                delivery_id, each.position, each.order_key, aged_from=by_body[each.body].message.aged_from
+                delivery_id,
+                each.position,
+                each.order_key,
+                by_body[each.body].message.aged_from,
+                by_body[each.body].message.received_at,
             )
             self.model.add(by_body[each.body], waiting, each.connection_id, self.step)
 

@@ -131,7 +131,7 @@ def test_only_2xx_is_accepted() -> None:
 def test_why_a_delivery_is_sent(
     attempt_count: int, resends: int, not_before: datetime | None, expected: Trigger
 ) -> None:
-    waiting = Waiting(1, 1, "A", T0, attempt_count=attempt_count, resends=resends, not_before=not_before)
+    waiting = Waiting(1, 1, "A", T0, T0, attempt_count=attempt_count, resends=resends, not_before=not_before)
 
     assert next_trigger(waiting) is expected
 
@@ -152,7 +152,7 @@ def test_why_a_delivery_is_sent(
 def test_the_life_of_a_message_in_strict_mode(
     answers: list[int | None], outcome: Outcome, resends: int
 ) -> None:
-    waiting = Waiting(1, 1, "A", T0)
+    waiting = Waiting(1, 1, "A", T0, T0)
     found = Verdict(Outcome.QUEUED)
     for status in answers:
         assert found.outcome is Outcome.QUEUED
@@ -160,7 +160,7 @@ def test_the_life_of_a_message_in_strict_mode(
         result = TransportFailure(Cause.RESET, "") if status is None else answer(status)
         found = verdict(result, mode=Mode.RESEND, resends=made)
         due = T0 + found.resend_after if found.resend_after else None
-        waiting = Waiting(1, 1, "A", T0, waiting.attempt_count + 1, made, due)
+        waiting = Waiting(1, 1, "A", T0, T0, waiting.attempt_count + 1, made, due)
 
     assert (found.outcome, waiting.resends) == (outcome, resends)
 

@@ -20,7 +20,7 @@ class WaitingList:
         """Return the position of a new delivery."""
         self._last_position += 1
         position = self._last_position
-        self.entries[position] = Waiting(position, position, order_key, T0)
+        self.entries[position] = Waiting(position, position, order_key, T0, T0)
         return position
 
     def hand_over(self, order_key: str, window: Window) -> None:

@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from tests.storage.uplinks import HOUR, T0, connection, settlement, uplink
+from tests.storage.uplinks import HOUR, SECOND, T0, connection, settlement, uplink
 
 from longwire.core.delivery import Outcome
 from longwire.core.errors import StorageUnavailable
+from longwire.core.meters import Meters
 from longwire.core.window import ReadPage
 from longwire.storage.configurations import Configurations
 from longwire.storage.database import Database
@@ -39,15 +40,20 @@ async def watch(database: Database) -> Watch:
 
 
 async def opened(database: Database, watch: Watch, *, recount: bool = False) -> Traffic:
-    traffic = Traffic(database, watch.now)
+    traffic = Traffic(database, watch.now, Meters())
     await traffic.open(recount=recount)
     return traffic
 
 
 def note(traffic: Traffic, watch: Watch, *names: str, outcome: Outcome = Outcome.DELIVERED) -> None:
     for name in names:
-        traffic.count(1, outcome, watch.time)
-        traffic.saw(1, f"70B3D5E75E00000{name}", watch.time)
+        see(traffic, watch.time, f"70B3D5E75E00000{name}", outcome)
+
+
+def see(traffic: Traffic, at: datetime, sender: str, outcome: Outcome = Outcome.DELIVERED) -> None:
+    tally = traffic.tally(1, at)
+    tally.add(outcome)
+    tally.senders.add(sender)
 
 
 async def shown(traffic: Traffic) -> tuple[tuple[int, int, int, int], ...]:
@@ -97,7 +103,7 @@ async def test_after_a_kill_what_was_not_written_is_counted_from_the_log(
         await queue.put(uplink(str(number), 1))
         (waiting,) = await queue.read_ahead(1, ReadPage(0, 10))
         await queue.settle(settlement(waiting.delivery_id, outcome, at=watch.time))
-        traffic.count(1, outcome, watch.time)
+        see(traffic, watch.time, "A" * 16, outcome)
         if number == 0:
             await traffic.flush()
     watch.time += MINUTE
@@ -146,5 +152,15 @@ async def test_rows_that_no_window_reaches_are_deleted(database: Database, watch
 
 async def test_gateways_are_no_devices(database: Database, watch: Watch) -> None:
     traffic = await opened(database, watch)
-    traffic.saw(1, "BS_alarm:100000F0", watch.time)
-    assert (await shown(traffic))[0] == (0, 0, 0, 0)
+    see(traffic, watch.time, "BS_alarm:100000F0")
+    assert (await shown(traffic))[0] == (0, 1, 0, 0)
+
+
+async def test_a_message_is_counted_in_the_minute_it_ended_in(database: Database, watch: Watch) -> None:
+    traffic = await opened(database, watch)
+    for seconds in (0, 59, 60, 30, 119, 60):
+        see(traffic, T0 + seconds * SECOND, "A" * 16)
+    await traffic.flush()
+
+    query = sa.select(table.c.uplinks).order_by(table.c.minute)
+    assert await database.read(lambda sql: list(sql.scalars(query))) == [3, 3]

@@ -51,6 +51,7 @@ class Waiting:
     position: int
     order_key: str
     aged_from: datetime
+    received_at: datetime
     attempt_count: int = 0
     resends: int = 0
     not_before: datetime | None = None

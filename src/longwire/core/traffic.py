@@ -1,37 +1,44 @@
 """How much a connection carries: what is counted, and the sums of the last hour and the last day.
 
-The theory. What ended on a connection is counted in the minute it ended in; the store keeps a row for each minute.
-The sums of the last 60 and 1440 minutes are kept up to date: what is counted is added, and when a minute leaves the
-window its row is subtracted. So a sum costs the same however long it reaches. (Specification, section 13.)
+The theory. What ends on a connection is tallied in memory in the minute it ended in, which costs a message next to
+nothing, and written now and then to a row for each minute. The sums of the last 60 and 1440 minutes follow the rows:
+what is written is added, and when a minute leaves the window its row is subtracted. So a sum costs the same however
+long it reaches. (Specification, section 13.)
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import Enum
 
 from longwire.core.delivery import Outcome
 
 MINUTE = timedelta(minutes=1)
 HOUR_MINUTES = 60
 DAY_MINUTES = 24 * 60
+COUNTED = (Outcome.DELIVERED, Outcome.LOST, Outcome.REJECTED, Outcome.EXPIRED, Outcome.FAILED)
+
+_DELIVERED, _LOST = Outcome.DELIVERED, Outcome.LOST
 
 
-class Part(Enum):
-    """How a message ended, as far as it is counted."""
+@dataclass(slots=True)
+class Tally:
+    """What ended on one connection, and which devices (or gateways) it came from, by their order keys."""
 
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    LOST = "lost"
+    delivered: int = 0
+    others: Counter[Outcome] = field(default_factory=Counter)
+    senders: set[str] = field(default_factory=set)
 
+    def add(self, outcome: Outcome, count: int = 1) -> None:
+        """Count messages; those that did not end on a connection (FILTERED, DISCARDED) are no counts of it."""
+        if outcome is _DELIVERED:
+            self.delivered += count
+        elif outcome in COUNTED:
+            self.others[outcome] += count
 
-PARTS: Mapping[Outcome, Part] = {
-    Outcome.DELIVERED: Part.DELIVERED,
-    Outcome.LOST: Part.LOST,
-    Outcome.REJECTED: Part.FAILED,
-    Outcome.EXPIRED: Part.FAILED,
-    Outcome.FAILED: Part.FAILED,
-}
+    def outcomes(self) -> dict[Outcome, int]:
+        """Return how many messages ended in which outcome."""
+        return {_DELIVERED: self.delivered, **self.others}
 
 
 @dataclass(slots=True)
@@ -42,17 +49,17 @@ class Counts:
     failed: int = 0
     lost: int = 0
 
-    def add(self, part: Part, count: int) -> None:
-        """Count messages."""
-        self.uplinks += count
-        self.failed += count * (part is Part.FAILED)
-        self.lost += count * (part is Part.LOST)
-
     def move(self, other: "Counts", sign: int) -> None:
         """Add the other counts, or subtract them (`sign` -1)."""
         self.uplinks += sign * other.uplinks
         self.failed += sign * other.failed
         self.lost += sign * other.lost
+
+
+def count(outcomes: Mapping[Outcome, int]) -> Counts:
+    """Return the counts of outcomes: each is delivered, LOST, or one of those that make FAILED."""
+    uplinks, lost = sum(outcomes.values()), outcomes.get(_LOST, 0)
+    return Counts(uplinks, uplinks - lost - outcomes.get(_DELIVERED, 0), lost)
 
 
 class Sums:
@@ -61,30 +68,25 @@ class Sums:
     def __init__(self, minutes: int, last_minute: int, counts: Mapping[int, Counts]) -> None:
         """Begin with what the rows of the window add up to; the counts become the sums' own."""
         self._minutes = minutes
-        self._last_minute = last_minute
-        self._dropped_minute = last_minute - minutes
+        self._left_minute = last_minute - minutes
         self._counts = dict(counts)
 
     def get(self, connection_id: int) -> Counts:
         """Return the counts of a connection."""
         return self._counts.get(connection_id) or Counts()
 
-    def add(self, connection_id: int, minute: int, part: Part, count: int) -> None:
-        """Count messages that ended in a minute, unless the window has left it behind."""
-        if minute > self._last_minute - self._minutes:
-            counts = self._counts.get(connection_id)
-            if counts is None:
-                counts = self._counts[connection_id] = Counts()
-            counts.add(part, count)
+    def add(self, connection_id: int, minute: int, counts: Counts) -> None:
+        """Add what was written to the row of a minute, unless the window has left it behind."""
+        if minute > self._left_minute:
+            self._counts.setdefault(connection_id, Counts()).move(counts, 1)
 
-    def move_to(self, minute: int) -> range:
-        """Let the window end with a later minute; return the minutes whose rows must be subtracted."""
-        self._last_minute = max(self._last_minute, minute)
-        return range(self._dropped_minute + 1, self._last_minute - self._minutes + 1)
+    def leaving(self, last_minute: int) -> range:
+        """Return the minutes that leave the window when it ends with `last_minute`."""
+        return range(self._left_minute + 1, last_minute - self._minutes + 1)
 
-    def subtract(self, minutes: range, rows: Iterable[tuple[int, Counts]]) -> None:
-        """Subtract what was counted in minutes that have left the window."""
-        self._dropped_minute = minutes.stop - 1
+    def leave(self, minutes: range, rows: Iterable[tuple[int, Counts]]) -> None:
+        """Subtract what the rows of leaving minutes add up to."""
+        self._left_minute = minutes.stop - 1
         for connection_id, counts in rows:
             if (sum_ := self._counts.get(connection_id)) is not None:
                 sum_.move(counts, -1)

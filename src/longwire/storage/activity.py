@@ -12,6 +12,7 @@ from longwire.storage.database import Database
 from longwire.storage.delivery_search import DeliveryFilter, Found, envelopes, find_deliveries
 from longwire.storage.page import Page
 from longwire.storage.schema import attempt, delivery, message
+from longwire.storage.waiting import count_by_connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,4 @@ class Activity:
 
     async def count_waiting(self, connection_ids: Iterable[int] | None = None) -> dict[int, int]:
         """Return how many messages wait, for each connection (of all, or of those given) where any does."""
-        query = (
-            sa.select(delivery.c.connection_id, sa.func.count())
-            .where(sa.text("outcome = 'QUEUED'"))
-            .group_by(delivery.c.connection_id)
-        )
-        if connection_ids is not None:
-            query = query.where(delivery.c.connection_id.in_(list(connection_ids)))
-        rows = await self._database.read(lambda sql: sql.execute(query).all())
-        return {row[0]: row[1] for row in rows}
+        return await self._database.read(lambda sql: count_by_connection(sql, connection_ids))

@@ -68,8 +68,8 @@ class Database:
         self._path = path
         self._inbox: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._waiting = 0
-        # Told, in the event loop, why a batch could not be written.
-        self.on_trouble: Callable[[str], None] = lambda _cause: None
+        # Told of each batch, in the event loop: how many seconds it took, and why it could not be written.
+        self.on_commit: Callable[[float, str | None], None] = lambda _seconds, _cause: None
         self._writer_engine = _engine(path, "BEGIN IMMEDIATE", _WRITER_PRAGMAS)
         self._reader_engine = _engine(path, "BEGIN", _READER_PRAGMAS)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
@@ -90,6 +90,16 @@ class Database:
         self._readers.shutdown()
         self._reader_engine.dispose()
         self._writer_engine.dispose()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many writes wait for a commit."""
+        return self._waiting
+
+    def file_sizes(self) -> tuple[int, int]:
+        """Return the bytes of the database and of its write-ahead log."""
+        paths = (self._path, self._path.with_name(f"{self._path.name}-wal"))
+        return tuple(path.stat().st_size if path.exists() else 0 for path in paths)  # type: ignore[return-value]
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Return what a query finds in one short snapshot of what is committed."""
@@ -129,8 +139,9 @@ class Database:
         while open_for_more:
             batch, open_for_more = self._next_batch()
             if batch:
+                began = self._loop.time()
                 results = self._commit(batch)
-                self._loop.call_soon_threadsafe(self._resolve, results)
+                self._loop.call_soon_threadsafe(self._resolve, results, self._loop.time() - began)
 
     def _next_batch(self) -> tuple[list[_Write], bool]:
         """Return what waits, at least one item; and whether more may come."""
@@ -168,11 +179,11 @@ class Database:
             log.warning(log.STORAGE_COMMIT_FAILED, error=cause, writes=len(batch))
             return [_Result(write, error=unavailable) for write in batch]
 
-    def _resolve(self, results: list[_Result]) -> None:
+    def _resolve(self, results: list[_Result], seconds: float) -> None:
         """Tell each who waits; one that has gone (cancelled) must not disturb the others."""
         self._waiting -= len(results)
-        if isinstance(results[0].error, StorageUnavailable):
-            self.on_trouble(str(results[0].error))
+        error = results[0].error
+        self.on_commit(seconds, str(error) if isinstance(error, StorageUnavailable) else None)
         for result in results:
             if result.write.future.done():
                 continue

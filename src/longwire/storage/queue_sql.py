@@ -250,7 +250,8 @@ class Queue:
         """Return a delivery linked to the one before it: a lane sees by that whether it has missed something."""
         after = self._last_positions.get(connection_id, 0)
         self._last_positions[connection_id] = delivery_id
-        return Placed(Waiting(delivery_id, delivery_id, each.order_key, each.aged_from), each.body, after)
+        waiting = Waiting(delivery_id, delivery_id, each.order_key, each.aged_from, each.received_at)
+        return Placed(waiting, each.body, after)
 
     def _take_id(self) -> int:
         self._next_id += 1

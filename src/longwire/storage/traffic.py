@@ -16,9 +16,10 @@ from sqlalchemy.engine import Connection as Sql
 from longwire import log
 from longwire.core.delivery import Outcome
 from longwire.core.errors import StorageUnavailable
-from longwire.core.traffic import DAY_MINUTES, HOUR_MINUTES, MINUTE, PARTS, Counts, Sums
+from longwire.core.meters import Meters
+from longwire.core.traffic import COUNTED, DAY_MINUTES, HOUR_MINUTES, MINUTE, Counts, Sums, Tally, count
 from longwire.storage.database import Database
-from longwire.storage.micros import MICROSECOND, to_micros
+from longwire.storage.micros import MICROSECOND, from_micros, to_micros
 from longwire.storage.rows import write_rows
 from longwire.storage.schema import active_thing, delivery, setting
 from longwire.storage.schema import connection as connection_table
@@ -56,13 +57,16 @@ class Metrics:
 class Traffic:
     """Counts what ended on each connection; nothing may be counted before `open`."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
-        """Count nothing yet."""
+    def __init__(self, database: Database, now: Callable[[], datetime], meters: Meters) -> None:
+        """Count nothing yet; `meters` get every outcome too."""
         self._database = database
         self._now = now
+        self._meters = meters
         self._flushing = asyncio.Lock()
-        self._counts: dict[tuple[int, int], Counts] = {}
-        self._things: dict[tuple[int, str], int] = {}
+        self._tallies: dict[int, dict[int, Tally]] = {}
+        self._unwritten: dict[tuple[int, int], Counts] = {}
+        self._unwritten_things: dict[tuple[int, str], int] = {}
+        self._enter_minute(now())
 
     async def open(self, *, recount: bool) -> None:
         """Read the sums; `recount` says that the last run did not end with a flush."""
@@ -75,24 +79,14 @@ class Traffic:
             for minutes in (HOUR_MINUTES, DAY_MINUTES)
         ]
 
-    def count(self, connection_id: int, outcome: Outcome, at: datetime, count: int = 1) -> None:
-        """Count messages that ended; never waits. Outcomes that are not counted do nothing."""
-        part = PARTS.get(outcome)
-        if part is None:
-            return
-        minute = to_micros(at) // _MINUTE
-        key = (connection_id, minute)
-        counts = self._counts.get(key)
-        if counts is None:
-            counts = self._counts[key] = Counts()
-        counts.add(part, count)
-        for sums in self._sums:
-            sums.add(connection_id, minute, part, count)
-
-    def saw(self, connection_id: int, order_key: str, at: datetime) -> None:
-        """Note that a device was active; gateways (whose key has a colon) are no devices."""
-        if ":" not in order_key:
-            self._things[connection_id, order_key] = to_micros(at) // _MINUTE // STEP_MINUTES
+    def tally(self, connection_id: int, at: datetime) -> Tally:
+        """Return where to count what ends on a connection at this time; never waits."""
+        if not self._begin <= at < self._end:
+            self._enter_minute(at)
+        tally = self._current.get(connection_id)
+        if tally is None:
+            tally = self._current[connection_id] = Tally()
+        return tally
 
     async def flush(self) -> None:
         """Write what was counted, and let the windows move on; what cannot be done is left for the next flush."""
@@ -133,40 +127,56 @@ class Traffic:
     async def _flush(self) -> None:
         async with self._flushing:
             now = self._now()
-            dropped = [sums.move_to(to_micros(now) // _MINUTE) for sums in self._sums]
+            self._take_tallies()
             try:
                 await self._write(now)
-                for sums, minutes in zip(self._sums, dropped, strict=True):
-                    if minutes:
-                        sums.subtract(minutes, await self._read_rows(minutes))
+                for sums in self._sums:
+                    if minutes := sums.leaving(to_micros(now) // _MINUTE):
+                        sums.leave(minutes, await self._read_rows(minutes))
             except StorageUnavailable as error:
                 log.warning(log.STORAGE_COMMIT_FAILED, error=str(error))
 
-    async def _write(self, now: datetime) -> None:
-        """Write what was counted; raises StorageUnavailable, and keeps what is not written."""
-        counts, self._counts = self._counts, {}
-        things, self._things = self._things, {}
-        rows = [(*key, each.uplinks, each.failed, each.lost) for key, each in counts.items()]
-        seen = [(*key, step) for key, step in things.items()]
-        written = 0
-        try:
-            for part in _slices(rows):
-                await self._database.write(lambda sql, p=part: write_rows(sql, _ADD, p))  # type: ignore[misc]
-                written += len(part)
-            for part in _slices(seen):
-                await self._database.write(lambda sql, p=part: write_rows(sql, _SEEN, p))  # type: ignore[misc]
-            if rows or seen:
-                await self._database.write(lambda sql: _note_counted(sql, now))
-        except StorageUnavailable:
-            self._take_back(list(counts.items())[written:])
-            self._things = things | self._things
-            raise
+    def _enter_minute(self, at: datetime) -> None:
+        """Let `tally` give the tallies of the minute that `at` lies in."""
+        minute = to_micros(at) // _MINUTE
+        self._begin = from_micros(minute * _MINUTE)
+        self._end = self._begin + MINUTE
+        self._current = self._tallies.setdefault(minute, {})
 
-    def _take_back(self, unwritten: Iterable[tuple[tuple[int, int], Counts]]) -> None:
-        for key, counts in unwritten:
-            if (newer := self._counts.get(key)) is not None:
-                counts.move(newer, 1)
-            self._counts[key] = counts
+    def _take_tallies(self) -> None:
+        """Turn what was tallied into rows to write."""
+        tallies, self._tallies = self._tallies, {}
+        self._enter_minute(self._begin)
+        for minute, by_connection in tallies.items():
+            for connection_id, tally in by_connection.items():
+                outcomes = tally.outcomes()
+                self._meters.count_outcomes(connection_id, outcomes)
+                self._unwritten.setdefault((connection_id, minute), Counts()).move(count(outcomes), 1)
+                for sender in tally.senders:
+                    if ":" not in sender:  # gateways are no devices
+                        self._unwritten_things[connection_id, sender] = minute // STEP_MINUTES
+
+    async def _write(self, now: datetime) -> None:
+        """Write what is not written; raises StorageUnavailable, then the rest stays for the next flush."""
+        if not self._unwritten and not self._unwritten_things:
+            return
+        for keys in _slices(list(self._unwritten)):
+            rows = [
+                (*key, each.uplinks, each.failed, each.lost)
+                for key in keys
+                for each in [self._unwritten[key]]
+            ]
+            await self._database.write(lambda sql, rows=rows: write_rows(sql, _ADD, rows))  # type: ignore[misc]
+            for key in keys:
+                counts = self._unwritten.pop(key)
+                for sums in self._sums:
+                    sums.add(key[0], key[1], counts)
+        for things in _slices(list(self._unwritten_things.items())):
+            seen = [(*key, step) for key, step in things]
+            await self._database.write(lambda sql, seen=seen: write_rows(sql, _SEEN, seen))  # type: ignore[misc]
+            for key, _ in things:
+                del self._unwritten_things[key]
+        await self._database.write(lambda sql: _note_counted(sql, now))
 
     async def _read_rows(self, minutes: range) -> list[tuple[int, Counts]]:
         column = table.c
@@ -229,7 +239,7 @@ def _recount(sql: Sql, now: datetime) -> None:
     where = (
         column.settled_at >= minute * _MINUTE,
         column.connection_id.is_not(None),
-        column.outcome.in_([outcome.value for outcome in PARTS]),
+        column.outcome.in_([outcome.value for outcome in COUNTED]),
     )
     counted = sa.select(column.connection_id, ended_in, column.outcome, sa.func.count()).where(*where)
     write_rows(
@@ -245,7 +255,6 @@ def _recount(sql: Sql, now: datetime) -> None:
     _note_counted(sql, now)
 
 
-def _counted_row(connection_id: int, minute: int, outcome: str, count: int) -> tuple[int, ...]:
-    counts = Counts()
-    counts.add(PARTS[Outcome(outcome)], count)
+def _counted_row(connection_id: int, minute: int, outcome: str, number: int) -> tuple[int, ...]:
+    counts = count({Outcome(outcome): number})
     return (connection_id, minute, counts.uplinks, counts.failed, counts.lost)

@@ -23,6 +23,7 @@ def waiting_in_order(connection_id: int) -> sa.Select[Any]:
             column.attempt_count,
             column.resends,
             column.not_before,
+            column.received_at,
             column.replayed_after,
             sa.func.coalesce(column.replayed_at, column.aged_from, column.received_at).label("aged_from"),
         )
@@ -38,6 +39,7 @@ def as_waiting(row: Row[Any]) -> Waiting:
         row.position,
         row.order_key,
         from_micros(row.aged_from),
+        from_micros(row.received_at),
         row.attempt_count,
         row.resends,
         from_micros(row.not_before),
@@ -64,6 +66,18 @@ def load_bodies(sql: Sql, delivery_ids: Sequence[int], max_bytes: int) -> dict[i
     for row in sql.execute(read.where(delivery.c.id.in_(sizes.keys() & found.keys()))):
         found[row.id] = row.body
     return found
+
+
+def count_by_connection(sql: Sql, connection_ids: Iterable[int] | None = None) -> dict[int, int]:
+    """Return how many messages wait, for each connection (of all, or of those given) where any does."""
+    query = (
+        sa.select(delivery.c.connection_id, sa.func.count())
+        .where(sa.text("outcome = 'QUEUED'"))
+        .group_by(delivery.c.connection_id)
+    )
+    if connection_ids is not None:
+        query = query.where(delivery.c.connection_id.in_(list(connection_ids)))
+    return {row[0]: row[1] for row in sql.execute(query)}
 
 
 def count_waiting(sql: Sql, connection_ids: Iterable[int]) -> int:

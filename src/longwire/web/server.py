@@ -33,6 +33,7 @@ from longwire.web.downlink_door import DownlinkDoor
 from longwire.web.errors import JSON, MethodNotAllowed, error_body, error_headers, internal_error, status_of
 from longwire.web.identity import Authentication, require_right, right_needed
 from longwire.web.ingest import Ingest
+from longwire.web.metrics_page import CONTENT_TYPE, MetricsPage
 from longwire.web.shapes import hide_downlink_addresses
 
 _INGEST = re.compile(r"/ingest/([^/]+)(/.*)?")
@@ -57,6 +58,7 @@ class Front:
     authentication: Authentication
     api: Litestar
     public_paths: frozenset[str]
+    metrics_page: MetricsPage
     is_ready: Callable[[], Awaitable[bool]]
     now: Callable[[], datetime]
     # Counting is enough for an id that only has to be unique, and asks the system for nothing.
@@ -85,6 +87,8 @@ class Front:
             return await self._accept(match[1], scope, receive)
         if path in {"/healthz", "/readyz"}:
             return await self._health(path)
+        if path == "/metrics":
+            return await self._show_metrics(scope)
         if path.startswith(_DOWNLINKS):
             return await self._accept_downlink(path.removeprefix(_DOWNLINKS), scope, receive)
         if path.startswith(BASE + "/"):
@@ -118,6 +122,13 @@ class Front:
         if path == "/readyz" and not await self.is_ready():
             raise StorageUnavailable("not ready: the store cannot take messages now")
         return Answer(200, msgspec.json.encode({"status": "ok" if path == "/healthz" else "ready"}))
+
+    async def _show_metrics(self, scope: Any) -> Answer:
+        if scope["method"] != "GET":
+            raise MethodNotAllowed(f"{scope['method']} is not possible here; GET is")
+        if not self.metrics_page.is_public:
+            self.authentication.identify(scope)  # every role may read
+        return Answer(200, await self.metrics_page.render(), ((b"content-type", CONTENT_TYPE),))
 
     async def _call_api(self, scope: Any, receive: Receive, send: Send) -> None:
         is_public = scope["path"] in self.public_paths
