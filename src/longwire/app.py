@@ -259,7 +259,7 @@ def _downlink_tools(running: Running) -> DownlinkTools:
 def _company(running: Running) -> Iterator[Coroutine[Any, Any, None]]:
     """Return what runs beside the lanes."""
     store, clock = running.store, SystemClock()
-    yield keep_house(store.database, store.witness, _retention(running.settings), clock)
+    yield keep_house(store.database, store.queue, store.witness, _retention(running.settings), clock)
     yield write_down(store.witness.events.flush, EVENTS_EVERY, clock)
     yield write_down(store.witness.traffic.flush, TRAFFIC_EVERY, clock)
     yield write_down(store.accounts.save_last_use, LAST_USE_EVERY, clock)

@@ -137,7 +137,7 @@ class QueueMachine(RuleBasedStateMachine):
         known = sorted(self.ids)
         asked = [known[index % len(known)] for index in indexes if known]
 
-        bodies = self.run(self.store.queue.load_bodies(asked, 1000))
+        bodies = self.run(self.store.queue.load_bodies(dict(zip(asked, asked, strict=True)), 1000))
 
         waiting = set(asked).intersection(self.model.of(Outcome.QUEUED))
         assert bodies == {i: self.model.deliveries[i].body if i in waiting else None for i in asked}

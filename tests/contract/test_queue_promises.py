@@ -58,6 +58,11 @@ async def waiting(store: SqlQueue, connection_id: int = 1) -> list[int]:
     return [each.delivery_id for each in await store.queue.read_ahead(connection_id, ReadPage(0, 1000))]
 
 
+def places(*delivery_ids: int) -> dict[int, int]:
+    """Return the positions of deliveries as they were put: a delivery's id is its first place."""
+    return {each: each for each in delivery_ids}
+
+
 # Waking
 
 
@@ -144,6 +149,10 @@ async def test_what_waits_again_stands_last_and_the_next_one_put_tells_that_it_w
     again = read[2]
     assert (again.aged_from, again.attempt_count, again.resends) == (T0 + HOUR, 1, 0)
     assert next_trigger(again) is Trigger.REPLAY
+    assert await store.queue.load_bodies({first: again.position}, 1000) == {first: b"a"}
+    assert await store.queue.load_bodies(places(first), 1000) == {first: None}, (
+        "it does not wait where it did"
+    )
 
 
 async def test_bodies_are_read_in_the_order_asked_as_many_as_there_is_room_for(store: SqlQueue) -> None:
@@ -151,10 +160,14 @@ async def test_bodies_are_read_in_the_order_asked_as_many_as_there_is_room_for(s
     one, two, three = await waiting(store)
     await store.queue.settle(settled(two, Outcome.DELIVERED, 1))
 
-    assert await store.queue.load_bodies([three, two, one], 8) == {three: b"cccc", two: None, one: b"aaaa"}
-    assert await store.queue.load_bodies([three, two, one], 7) == {three: b"cccc", two: None}
-    assert await store.queue.load_bodies([three, two, one], 1) == {three: b"cccc"}
-    assert await store.queue.load_bodies([], 1) == {}
+    assert await store.queue.load_bodies(places(three, two, one), 8) == {
+        three: b"cccc",
+        two: None,
+        one: b"aaaa",
+    }
+    assert await store.queue.load_bodies(places(three, two, one), 7) == {three: b"cccc", two: None}
+    assert await store.queue.load_bodies(places(three, two, one), 1) == {three: b"cccc"}
+    assert await store.queue.load_bodies({}, 1) == {}
 
 
 # Repeats
@@ -209,7 +222,7 @@ async def test_a_message_goes_to_each_of_its_connections_under_its_own_id(store:
     assert store.queue.webhook_id(first) != store.queue.webhook_id(second)
     await store.queue.settle(settled(first, Outcome.DELIVERED, 1))
     assert await waiting(store, other) == [second]
-    assert await store.queue.load_bodies([first, second], 1000) == {first: None, second: b"a"}
+    assert await store.queue.load_bodies(places(first, second), 1000) == {first: None, second: b"a"}
 
 
 async def test_a_message_too_old_for_a_connection_on_arrival_is_expired_there_only(store: SqlQueue) -> None:

@@ -91,7 +91,7 @@ async def test_a_message_stays_as_long_as_any_of_its_deliveries(database: Databa
     await purge(database, Retention(), T0 + 2 * DAY)
 
     assert await outcomes(database) == {second: Outcome.QUEUED}
-    assert await queue.load_bodies([second], 1000) == {second: b"a".ljust(20, b".")}
+    assert await queue.load_bodies({second: second}, 1000) == {second: b"a".ljust(20, b".")}
 
 
 async def test_more_than_one_slice_is_purged(database: Database, queue: Queue) -> None:

@@ -49,6 +49,11 @@ class Backlog:
         """Fall behind: something was put that is to be read when it is wanted."""
         self._window.notice()
 
+    def reread(self) -> None:
+        """Read again before anything is sent: what is held may have been taken out of the queue."""
+        self._window.notice()
+        self._bodies.clear()
+
     def forget_bodies(self) -> None:
         """Hold no bodies any more: nothing will be sent for a while, and what waits may expire meanwhile."""
         self._bodies.clear()
@@ -119,13 +124,13 @@ class Backlog:
 
     async def _load_missing(self, taken: list[Waiting]) -> dict[int, bytes | None]:
         """Return the bodies of what was taken, and of what is taken next, unless they are all held."""
-        missing = [each.delivery_id for each in taken if each.delivery_id not in self._bodies]
+        missing = [each for each in taken if each.delivery_id not in self._bodies]
         if not missing:
             return {}
-        ahead = [each.delivery_id for each in self._window.in_order() if each.delivery_id not in self._bodies]
-        wanted = dict.fromkeys((*missing, *ahead[:BODIES_AT_ONCE]))
+        ahead = [each for each in self._window.in_order() if each.delivery_id not in self._bodies]
+        wanted = {each.delivery_id: each.position for each in (*missing, *ahead[:BODIES_AT_ONCE])}
         try:
-            return await self._queue.load_bodies(list(wanted), BODY_BYTES_AT_ONCE)
+            return await self._queue.load_bodies(wanted, BODY_BYTES_AT_ONCE)
         except StorageUnavailable:
             for waiting in taken:
                 self._window.put_back(waiting)

@@ -1,6 +1,6 @@
 """What has to be done now and then: retention, writing what occurred and when keys were last used."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 from longwire import log
@@ -8,6 +8,7 @@ from longwire.clock import Clock, sleep
 from longwire.core.errors import StorageUnavailable
 from longwire.storage.database import Database
 from longwire.storage.purge import Retention, purge
+from longwire.storage.queue_sql import Queue
 from longwire.storage.witness import Witness
 
 EVERY = timedelta(minutes=10)
@@ -23,11 +24,18 @@ async def write_down(flush: Callable[[], Awaitable[None]], every: timedelta, clo
         await flush()
 
 
-async def keep_house(database: Database, witness: Witness, retention: Retention, clock: Clock) -> None:
+async def keep_house(
+    database: Database, queue: Queue, witness: Witness, retention: Retention, clock: Clock
+) -> None:
     """Purge the log and the events for ever, until cancelled."""
+
+    def saw_expired(expired: Mapping[int, int]) -> None:
+        queue.reread(expired)
+        witness.saw_expired(expired)
+
     while True:
         try:
-            purged = await purge(database, retention, clock.now(), witness.saw_expired)
+            purged = await purge(database, retention, clock.now(), saw_expired)
             if purged:
                 log.info(log.STORAGE_PURGED, deliveries=purged)
             await witness.events.purge()

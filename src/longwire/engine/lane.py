@@ -137,7 +137,9 @@ class Lane:
 
     def _take_over(self, placed: Placed | None) -> None:
         """Take in what has just become durable; while nothing can be sent, it is read when it can."""
-        if placed is not None and self._state.status is Status.OPENED:
+        if placed is None:
+            self._backlog.reread()
+        elif self._state.status is Status.OPENED:
             self._backlog.take_over(placed)
         else:
             self._backlog.notice()

@@ -5,7 +5,7 @@ in the order of durable commits; a delivery leaves the queue only with its outco
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -148,7 +148,7 @@ class Queue:
     def listen(self, connection_id: int, callback: Callable[[Placed | None], None]) -> None:
         """Hand over, in the event loop and in the order of positions, what is put for the connection.
 
-        None: something was placed that has to be read.
+        None: what waits was changed on disk and has to be read.
         """
         self._listeners[connection_id] = callback
 
@@ -170,7 +170,9 @@ class Queue:
         The change runs in the writer, perhaps twice; it gives each delivery a position it takes, so that nothing
         overtakes. Raises what the change raises, and StorageUnavailable.
         """
-        requeued: Requeued = await self._database.submit(self._requeue_batch, change, self._wake)
+        requeued: Requeued = await self._database.submit(
+            self._requeue_batch, change, lambda each: self.reread(each.connection_ids)
+        )
         return requeued
 
     async def settle(self, settlement: Settlement) -> None:
@@ -185,12 +187,18 @@ class Queue:
         rows = await self._database.read(lambda sql: sql.execute(query).all())
         return [as_waiting(row) for row in rows]
 
-    async def load_bodies(self, delivery_ids: Sequence[int], max_bytes: int) -> dict[int, bytes | None]:
+    async def load_bodies(self, places: Mapping[int, int], max_bytes: int) -> dict[int, bytes | None]:
         """Return the bodies of the first of those deliveries, up to `max_bytes` together, but one at least.
 
-        None for one that does not wait any more.
+        `places` maps a delivery to its position. None for one that does not wait there any more.
         """
-        return await self._database.read(lambda sql: load_bodies(sql, delivery_ids, max_bytes))
+        return await self._database.read(lambda sql: load_bodies(sql, places, max_bytes))
+
+    def reread(self, connection_ids: Iterable[int]) -> None:
+        """Tell the lanes that what waits was changed on disk: something was placed behind it, or taken out."""
+        for connection_id in connection_ids:
+            if callback := self._listeners.get(connection_id):
+                callback(None)
 
     def _requeue_batch(self, sql: Sql, changes: Sequence[Requeue]) -> list[Requeued]:
         """Run the changes in the writer; a lane sees by the link of the next put that it has missed them."""
@@ -198,11 +206,6 @@ class Queue:
         for each in requeued:
             self._last_positions |= dict.fromkeys(each.connection_ids, self._next_id - 1)
         return requeued
-
-    def _wake(self, requeued: Requeued) -> None:
-        for connection_id in requeued.connection_ids:
-            if callback := self._listeners.get(connection_id):
-                callback(None)
 
     def _hand_over(self, written: _Written) -> None:
         for connection_id, placed in written.placed:

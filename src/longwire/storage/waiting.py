@@ -1,6 +1,6 @@
 """What waits on a connection: in order, with bodies, counted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,17 +47,19 @@ def as_waiting(row: Row[Any]) -> Waiting:
     )
 
 
-def load_bodies(sql: Sql, delivery_ids: Sequence[int], max_bytes: int) -> dict[int, bytes | None]:
+def load_bodies(sql: Sql, places: Mapping[int, int], max_bytes: int) -> dict[int, bytes | None]:
     """Return the bodies of the first of those deliveries, up to `max_bytes` together, but one at least.
 
-    None for one that does not wait any more. They are measured before they are read: a body may have 256 KiB.
+    `places` maps a delivery to its position. None for one that does not wait there any more. They are measured
+    before they are read: a body may have 256 KiB.
     """
     size = sa.func.length(message.c.body)
-    measure = sa.select(delivery.c.id, size).join(message, message.c.id == delivery.c.message_id)
-    where = delivery.c.id.in_(delivery_ids) & (delivery.c.outcome == Outcome.QUEUED.value)
-    sizes = {row[0]: row[1] for row in sql.execute(measure.where(where))}
+    columns = (delivery.c.id, delivery.c.position, size)
+    measure = sa.select(*columns).join(message, message.c.id == delivery.c.message_id)
+    where = delivery.c.id.in_(places) & (delivery.c.outcome == Outcome.QUEUED.value)
+    sizes = {row[0]: row[2] for row in sql.execute(measure.where(where)) if row[1] == places[row[0]]}
     found: dict[int, bytes | None] = {}
-    for delivery_id in delivery_ids:
+    for delivery_id in places:
         max_bytes -= sizes.get(delivery_id, 0)
         if found and max_bytes < 0:
             break
