@@ -149,6 +149,15 @@ def test_a_put_reconnects_at_once(api: Api, dev_eui: str) -> None:
     assert counters(sink) == [1, 2]
 
 
+def test_a_patch_reconnects_at_once(api: Api, dev_eui: str) -> None:
+    road, sink, _ = in_a_long_wait(api, dev_eui)
+    with sink:
+        sink.open()
+        assert api.patch(f"/connections/{road.connection_id}", {"name": "again"}).status == 200
+        sink.wait_for(2)
+    assert counters(sink) == [1, 2]
+
+
 def test_traffic_does_not_move_the_schedule(api: Api, dev_eui: str) -> None:
     road, sink, document = in_a_long_wait(api, dev_eui)
     with sink:

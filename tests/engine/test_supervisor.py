@@ -259,3 +259,24 @@ async def test_it_stops_when_every_lane_has_ended(
 
     assert not supervised.supervisor._tasks
     assert set((await stage.outcomes()).values()) == {"DELIVERED"}
+
+
+async def test_a_command_changes_no_state_until_the_worker_carries_it_out(
+    stage: Stage, server: ScriptedServer, supervised: Supervised
+) -> None:
+    connection = await stage.connect(server.url)
+    supervised.start()
+    await stage.settle()
+    await supervised.stop()
+    before = await stage.state(connection)
+
+    await supervised.update(connection, server.url, active=False)
+    assert await stage.state(connection) == before
+
+    await supervised.update(connection, server.url)
+    stage.clock.advance(1 * S)
+    supervised.supervisor = stage.supervisor()
+    supervised.start()
+    await stage.settle()
+    after = await stage.state(connection)
+    assert (before.status, after.status, after.since - before.since) == (Status.OPENED, Status.OPENED, 1 * S)
