@@ -18,6 +18,9 @@ FORMATS: Mapping[str, st.SearchStrategy[str]] = {
     "longwire-proxy": st.sampled_from(["proxy", "http://proxy:3128/", "socks5://10.0.0.1"]),
     "longwire-duration": st.sampled_from(["1s", "60s", "1m", "0001s"]),
     "longwire-signing-secret": st.just("whsec_" + "QUJD" * 11),
+    "longwire-lrc-url": st.sampled_from(["https://lrc.example/thingpark/lrc/rest/downlink"]),
+    "longwire-digits": st.sampled_from(["1", "007", "224"]),
+    "longwire-moment": st.sampled_from(["2026-11-24T10:00:00Z", "2026-11-24T10:00:00.123+01:00"]),
     "pem": st.text(max_size=5),
     "date-time": st.datetimes().map(lambda moment: f"{moment.isoformat(timespec='milliseconds')}Z"),
 }
@@ -44,7 +47,7 @@ def _of_type(kind: str | list[str], schema: Schema) -> st.SearchStrategy[Any]:
 
 
 def _integer(schema: Schema) -> st.SearchStrategy[int | float]:
-    whole = st.integers(schema["minimum"], schema["maximum"])
+    whole = st.integers(schema["minimum"], schema.get("maximum"))
     # To JSON Schema 16.0 is an integer.
     return whole | whole.filter(lambda number: abs(number) < 2**53).map(float)
 

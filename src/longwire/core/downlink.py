@@ -14,9 +14,9 @@ import msgspec
 
 from longwire.core import json_text
 from longwire.core.document import Document, Member, Object, read_body
-from longwire.core.errors import InvalidInput, TooLarge
+from longwire.core.errors import TooLarge
 from longwire.core.http import HttpResponse, TransportFailure
-from longwire.core.kinds import Describe, Place, Schema, Text, Whole, whole_number
+from longwire.core.kinds import DEV_EUI, Describe, Place, Schema, Text, Whole, whole_number
 from longwire.core.message import DevEui, Message, fingerprint, parse_dev_eui
 
 ROOT = "DevEUI_downlink"
@@ -84,7 +84,7 @@ class Moment:
 _CONTENT = Object(
     name="DownlinkContent",
     members={
-        "DevEUI": Member(kind=Text(format="longwire-deveui"), description="The device.", required=True),
+        "DevEUI": Member(kind=DEV_EUI, description="The device.", required=True),
         "FPort": Member(kind=PORT, description="Absent: the connection's downlinkPort."),
         "payload_hex": Member(
             kind=Text(
@@ -308,11 +308,7 @@ def _judge_failure(failure: TransportFailure, downlink: Downlink) -> Verdict:
 
 def _dev_eui(content: Document) -> DevEui:
     text = content.text("DevEUI")
-    try:
-        return parse_dev_eui(text, content.at("DevEUI")) if text is not None else DevEui("")
-    except InvalidInput as problem:
-        content.note(problem)
-        return DevEui("")
+    return parse_dev_eui(text) if text is not None else DevEui("")
 
 
 def _f_port(content: Document, default: int | None) -> int:

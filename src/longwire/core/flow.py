@@ -6,12 +6,10 @@ from typing import Any
 
 from longwire.core.document import Document, Member, Object, read_body
 from longwire.core.fields import without_none
-from longwire.core.kinds import Choice, EmptyList, ListOf, Text
+from longwire.core.kinds import DEV_EUI, Choice, EmptyList, ListOf, Text
 from longwire.core.message import DevEui, parse_dev_eui
 
 _KEY_PREFIX = "lora:"
-# What parse_dev_eui reads.
-_KEY = _KEY_PREFIX + "(?:[:-]*[0-9A-Fa-f]){16}[:-]*"
 _MATCHER = Object(
     name="Matcher",
     members={
@@ -19,7 +17,10 @@ _MATCHER = Object(
             kind=Choice(("key",), planned=("thing",)), description="What it matches by.", required=True
         ),
         "key": Member(
-            kind=Text(pattern=_KEY, says=f"expected {_KEY_PREFIX}<DevEUI>, of 16 hexadecimal digits"),
+            kind=Text(
+                pattern=f"{_KEY_PREFIX}{DEV_EUI.pattern}",
+                says=f"expected {_KEY_PREFIX}<DevEUI>, of 16 hexadecimal digits",
+            ),
             description="`lora:<DevEUI>`.",
             required=True,
         ),

@@ -161,7 +161,9 @@ class Whole:
     def schema(self, of: Describe) -> Schema:  # noqa: ARG002 - nothing inside
         """Return it as JSON Schema."""
         number = {"type": "integer", "minimum": self.low, "maximum": self.high}
-        return {"anyOf": [number, {"type": "string", "pattern": "^[0-9]{1,10}$"}]}
+        return {
+            "anyOf": [number, {"type": "string", "pattern": "^[0-9]{1,10}$", "format": "longwire-digits"}]
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +375,8 @@ class Anything:
         return {}
 
 
+DEV_EUI = Text(pattern="(?:[:-]*[0-9A-Fa-f]){16}[:-]*", says="expected 16 hexadecimal digits")
+"""A DevEUI: what `message.parse_dev_eui` reads."""
 TIME = Text(format="date-time")
 """A time as ISO 8601 in UTC with milliseconds: what answers hold."""
 
@@ -381,4 +385,5 @@ def whole_number(value: Any) -> int | None:
     """Return a whole number that is given as one or as its digits; None for anything else."""
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _LONGEST_DIGITS:
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    return whole if isinstance(whole, int) and not isinstance(whole, bool) and whole >= 0 else None

@@ -23,7 +23,7 @@ _THINGPARK = Object(
         ),
         "asId": Member(kind=AS_ID, description="Who asks for downlinks that do not say it."),
         "lrcUrl": Member(
-            kind=Text(shortest=1, format="longwire-url"),
+            kind=Text(shortest=1, format="longwire-lrc-url"),
             description="Where the LRC takes downlinks: `https://host/thingpark/lrc/rest/downlink`.",
         ),
         "maxTimeDeviation": Member(
