@@ -54,6 +54,7 @@ from longwire.storage.secrets import Sealer, load_secret_key
 from longwire.storage.traffic import Traffic
 from longwire.storage.witness import Witness
 from longwire.web.api import planned_routes
+from longwire.web.api_audit import AuditApi
 from longwire.web.api_connections import ConnectionsApi
 from longwire.web.api_connectors import ConnectorsApi
 from longwire.web.api_deliveries import DeliveriesApi
@@ -340,6 +341,7 @@ def _parts(running: Running, authentication: Authentication) -> tuple[_Part, ...
         DeliveriesApi(store.activity, store.configurations, store.queue, SystemClock().now),
         EventsApi(store.witness.events),
         MetricsApi(store.witness.traffic, store.activity),
+        AuditApi(store.database),
         KeysApi(store.accounts, SystemClock().now),
         OAuthApi(store.accounts, authentication),
     )
@@ -358,6 +360,7 @@ def _retention(settings: Settings) -> Retention:
         timedelta(hours=settings.keep_delivered_hours),
         timedelta(days=settings.keep_dead_letters_days),
         timedelta(days=settings.keep_backlog_days),
+        timedelta(days=settings.keep_audit_days),
     )
 
 

@@ -16,6 +16,7 @@ _LOWEST = {
     "max_failed_logins_per_minute": 0,
     "keep_delivered_hours": 1,
     "keep_dead_letters_days": 1,
+    "keep_audit_days": 1,
     "keep_backlog_days": 1,
 }
 _BOOLEANS = {"true": True, "false": False}
@@ -57,6 +58,8 @@ class Settings:
     """How long the log keeps delivered messages."""
     keep_dead_letters_days: int = 30
     """How long the log keeps dead letters and filtered messages."""
+    keep_audit_days: int = 365
+    """How long the audit log is kept."""
     keep_backlog_days: int = 7
     """How long a message may wait before it is EXPIRED."""
 

@@ -18,6 +18,7 @@ BY_METHOD = {"GET": ROLES, "POST": ROLES[1:], "PUT": ROLES[1:], "PATCH": ROLES[1
 BY_ROUTE = {
     ("GET", "/apiKeys"): ("Owner",),
     ("POST", "/apiKeys"): ("Owner",),
+    ("GET", "/audit"): ("Owner",),
     ("POST", "/connections/{connection_id}/rotateDownlinkUrl"): ("Controller", "Owner"),
 }
 # What needs no key: how to get a token, the API's description and the page that shows it.

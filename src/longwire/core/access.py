@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 
@@ -53,8 +54,12 @@ class Identity:
         return right in _RIGHTS[self.role]
 
 
-ITSELF = Identity("longwire", "longwire", Role.OWNER)
-"""Who changes something when nobody asked for it: the program, at its start or in its demo."""
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who asks for a change, and when: what the audit log keeps of it."""
+
+    identity: Identity
+    at: datetime
 
 
 def right_of(method: str) -> Right:

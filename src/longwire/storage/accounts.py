@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
 from sqlalchemy.engine import Row
 
-from longwire.core.access import Identity, Role
+from longwire.core.access import Author, Identity, Role
+from longwire.core.change import Change, differences
 from longwire.core.errors import (
     Conflict,
     KeyExpired,
@@ -23,6 +24,7 @@ from longwire.core.errors import (
     StorageUnavailable,
     Unauthorized,
 )
+from longwire.storage.audit import record
 from longwire.storage.data_folder import write_private_file
 from longwire.storage.database import Database
 from longwire.storage.micros import from_micros, to_micros
@@ -31,6 +33,7 @@ from longwire.storage.secrets import Sealer
 
 TOKEN_LIFETIME = timedelta(hours=1)
 
+_RESOURCE = "apiKeys"
 _CONFIGURED_ID = "configured"
 _TOKEN_PREFIX = "lwt_"  # noqa: S105 - how a token is told from a key, no secret
 _TOKEN_PLACE = "access_token"  # noqa: S105 - what it is sealed for
@@ -119,18 +122,18 @@ class Accounts:
         """Return when a key, or a token of it, was last used; also what is not stored yet."""
         return self._used.get(key.identity.key_id, key.last_used_at)
 
-    async def create(self, new: NewKey) -> tuple[ApiKey, str]:
+    async def create(self, new: NewKey, by: Author | None = None) -> tuple[ApiKey, str]:
         """Return a new key as listed, and the key itself: it can never be shown again."""
         key, key_id = _make_key(), secrets.token_hex(8)
-        await self._change(lambda sql: self._insert(sql, key_id, key, new))
+        await self._change(lambda sql: self._insert(sql, key_id, key, new, by))
         return self._by_id[key_id], key
 
-    async def delete(self, key_id: str) -> None:
+    async def delete(self, key_id: str, by: Author | None = None) -> None:
         """Delete a key, and with it its access tokens.
 
         Raises NotFound, or Conflict for the last owner key and for the one that is configured.
         """
-        await self._change(lambda sql: _delete(sql, key_id, self._now()))
+        await self._change(lambda sql: _delete(sql, key_id, self._now(), by))
 
     async def save_last_use(self) -> None:
         """Write when keys were last used, for those used since the last time; while the store is away, later."""
@@ -185,7 +188,7 @@ class Accounts:
             sql.execute(sa.delete(table).where(table.c.key_hash == _hash(key)))
             self._insert(sql, _CONFIGURED_ID, key, _OWNER)
 
-    def _insert(self, sql: Sql, key_id: str, key: str, new: NewKey) -> None:
+    def _insert(self, sql: Sql, key_id: str, key: str, new: NewKey, by: Author | None = None) -> None:
         values = {
             "id": key_id,
             "name": new.name,
@@ -195,6 +198,7 @@ class Accounts:
             "expires_at": to_micros(new.expires_at),
         }
         sql.execute(sa.insert(table).values(values))
+        record(sql, by, Change("create", _RESOURCE, key_id, differences({}, _told(new))))
 
 
 def _from_row(row: Row[Any]) -> ApiKey:
@@ -214,13 +218,23 @@ def _has_owner(sql: Sql, now: datetime, *, besides: str = "") -> bool:
     return sql.scalar(query.limit(1)) is not None
 
 
-def _delete(sql: Sql, key_id: str, now: datetime) -> None:
+def _delete(sql: Sql, key_id: str, now: datetime, by: Author | None) -> None:
     if key_id == _CONFIGURED_ID:
         raise Conflict("this key is set by LONGWIRE_OWNER_KEY; change it there")
     if not _has_owner(sql, now, besides=key_id):
         raise Conflict("this is the last owner key; create another one first")
-    if sql.execute(sa.delete(table).where(table.c.id == key_id)).rowcount == 0:
+    row = sql.execute(sa.delete(table).where(table.c.id == key_id).returning(*table.c)).first()
+    if row is None:
         raise NotFound("there is no such key")
+    key = _from_row(row)
+    gone = _told(NewKey(key.identity.name, key.identity.role, key.expires_at))
+    record(sql, by, Change("delete", _RESOURCE, key_id, differences(gone, {})))
+
+
+def _told(key: NewKey) -> dict[str, Any]:
+    """Return what the audit log tells of a key."""
+    expires_at = key.expires_at.isoformat() if key.expires_at else None
+    return {"name": key.name, "role": key.role.value, "expiresAt": expires_at}
 
 
 def _save_last_use(sql: Sql, used: dict[str, datetime]) -> None:

@@ -13,12 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
 from sqlalchemy.engine import Row
 
-from longwire.core.access import ITSELF, Identity, Right
+from longwire.core.access import Author, Right
+from longwire.core.change import Change, differences
 from longwire.core.configuration import Connection, Run, map_secrets, mask, parse_connection, to_document
 from longwire.core.errors import Conflict, NotFound
 from longwire.core.event import Kind, Occurrence
 from longwire.core.kept_secrets import check_kept_secrets
 from longwire.storage import queue_sql, waiting
+from longwire.storage.audit import record
 from longwire.storage.database import Database
 from longwire.storage.edit import Edit, check_revision
 from longwire.storage.flows import detach_connection
@@ -79,10 +81,12 @@ class Configurations:
             if "uplinkTimeValidity" in row.document:
                 self._remember(row.id, parse_connection(self._opened(row.id, row.document)))
 
-    async def create(self, connection: Connection) -> int:
+    async def create(self, connection: Connection, by: Author | None = None) -> int:
         """Return the id of the new connection; raises Conflict at the limit of 10,000."""
         downlink_uuid = str(uuid.uuid4())
-        connection_id = await self._database.write(lambda sql: self._insert(sql, connection, downlink_uuid))
+        connection_id = await self._database.write(
+            lambda sql: self._insert(sql, connection, downlink_uuid, by)
+        )
         self._remember(connection_id, connection)
         self._tell(Kind.CONNECTION_CREATED, connection_id)
         self.announce(connection_id)
@@ -94,7 +98,7 @@ class Configurations:
         edit: Edit,
         check: Callable[[Connection], Awaitable[None]],
         expected: Collection[int] | None = None,
-        by: Identity = ITSELF,
+        by: Author | None = None,
     ) -> None:
         """Save what `edit` makes of the stored document as the next revision; masked secrets keep their value.
 
@@ -106,24 +110,30 @@ class Configurations:
             check_revision(stored.revision, expected)
             document = edit(mask(to_document(stored.connection)))
             connection = parse_connection(document, stored.connection)
-            if not by.may(Right.OWN):
+            if by is not None and not by.identity.may(Right.OWN):
                 check_kept_secrets(document, stored.connection, connection)
             await check(connection)
-            await self._database.write(lambda sql: self._update(sql, stored, connection))
+            await self._database.write(lambda sql: self._update(sql, stored, connection, by))
             self._remember(connection_id, connection)
         self._tell(_change(stored.connection, connection), connection_id)
         self.announce(connection_id)
 
     async def delete(
-        self, connection_id: int, expected: Collection[int] | None = None, *, keep_backlog: bool
+        self,
+        connection_id: int,
+        expected: Collection[int] | None = None,
+        by: Author | None = None,
+        *,
+        keep_backlog: bool,
     ) -> None:
         """Delete a connection: its backlog becomes DISCARDED, flows forget it.
 
         Raises NotFound; Stale as `replace`; or Conflict when the backlog is to be kept and there is one.
         """
         async with self._editing:
-            check_revision((await self.load(connection_id)).revision, expected)
-            await self._database.write(lambda sql: _delete(sql, connection_id, keep_backlog=keep_backlog))
+            stored = await self.load(connection_id)
+            check_revision(stored.revision, expected)
+            await self._database.write(lambda sql: _delete(sql, stored, by, keep_backlog=keep_backlog))
             self.validities.pop(connection_id, None)
         self.announce(connection_id)
         discarded = await queue_sql.discard_backlog(self._database, connection_id, self._now)
@@ -167,24 +177,20 @@ class Configurations:
         rows = await self._database.read(lambda sql: sql.execute(query).all())
         return [self._listed(row) for row in rows]
 
-    async def restart(self, connection_id: int) -> None:
+    async def restart(self, connection_id: int, by: Author | None = None) -> None:
         """Record that a connection shall reconnect at once; raises NotFound."""
-        where = table.c.id == connection_id
-        change = sa.update(table).where(where).values(restarts=table.c.restarts + 1)
-        if await self._database.write(lambda sql: sql.execute(change).rowcount) == 0:
-            raise NotFound("there is no such connection")
+        await self._database.write(lambda sql: _command(sql, connection_id, "restart", by))
         self._tell(Kind.CONNECTION_RESTARTED, connection_id)
         self.announce(connection_id)
 
-    async def rotate_downlink(self, connection_id: int) -> None:
+    async def rotate_downlink(self, connection_id: int, by: Author | None = None) -> None:
         """Give a connection another downlink address, which its messages carry from now on; raises NotFound."""
         downlink_uuid = str(uuid.uuid4())
         sealed = self._sealer.seal(downlink_uuid, _place(connection_id, "downlink_uuid"))
         values = {"downlink_uuid": sealed, "downlink_uuid_hash": _hash(downlink_uuid)}
-        change = sa.update(table).where(table.c.id == connection_id)
-        change = change.values(**values, restarts=table.c.restarts + 1)
-        if await self._database.write(lambda sql: sql.execute(change).rowcount) == 0:
-            raise NotFound("there is no such connection")
+        await self._database.write(
+            lambda sql: _command(sql, connection_id, "rotateDownlinkUrl", by, **values)
+        )
         self.announce(connection_id)
 
     async def active_runs(self) -> dict[int, Run]:
@@ -211,7 +217,7 @@ class Configurations:
         else:
             self.validities[connection_id] = validity.age
 
-    def _insert(self, sql: Sql, connection: Connection, downlink_uuid: str) -> int:
+    def _insert(self, sql: Sql, connection: Connection, downlink_uuid: str, by: Author | None) -> int:
         if (sql.scalar(sa.select(sa.func.count()).select_from(table)) or 0) >= MAX_CONNECTIONS:
             raise Conflict(f"there are {MAX_CONNECTIONS} connections already, which is the limit")
         now = to_micros(self._now())
@@ -228,9 +234,11 @@ class Configurations:
         sealed = self._sealer.seal(downlink_uuid, _place(connection_id, "downlink_uuid"))
         sql.execute(sa.update(table).where(table.c.id == connection_id).values(downlink_uuid=sealed))
         self._insert_revision(sql, connection_id, 1, connection)
+        made = differences({}, to_document(connection), mask)
+        record(sql, by, Change("create", _RESOURCE, str(connection_id), made))
         return connection_id
 
-    def _update(self, sql: Sql, stored: StoredConnection, connection: Connection) -> None:
+    def _update(self, sql: Sql, stored: StoredConnection, connection: Connection, by: Author | None) -> None:
         revision = stored.revision + 1
         values = {
             "revision": revision,
@@ -240,6 +248,8 @@ class Configurations:
         if sql.execute(sa.update(table).where(table.c.id == stored.id).values(values)).rowcount == 0:
             raise NotFound("there is no such connection")
         self._insert_revision(sql, stored.id, revision, connection)
+        changed = differences(to_document(stored.connection), to_document(connection), mask)
+        record(sql, by, Change("update", _RESOURCE, str(stored.id), changed))
 
     def _insert_revision(self, sql: Sql, connection_id: int, revision: int, connection: Connection) -> None:
         sealed = map_secrets(
@@ -274,6 +284,7 @@ class Configurations:
         )
 
 
+_RESOURCE = "connections"
 _STATE_COLUMNS = ("status", "since", "reason", "startup_time", "retry_at")
 
 
@@ -301,13 +312,24 @@ def _all_newest() -> sa.Select[Any]:
     )
 
 
-def _delete(sql: Sql, connection_id: int, *, keep_backlog: bool) -> None:
+def _command(sql: Sql, connection_id: int, action: str, by: Author | None, **values: Any) -> None:
+    """Let the lane begin anew, with these values."""
+    change = sa.update(table).where(table.c.id == connection_id)
+    if sql.execute(change.values(**values, restarts=table.c.restarts + 1)).rowcount == 0:
+        raise NotFound("there is no such connection")
+    record(sql, by, Change(action, _RESOURCE, str(connection_id)))
+
+
+def _delete(sql: Sql, stored: StoredConnection, by: Author | None, *, keep_backlog: bool) -> None:
+    connection_id = stored.id
     if keep_backlog and waiting.count_waiting(sql, [connection_id]):
         raise Conflict("messages wait on this connection; without backlog=keep they would be discarded")
     if sql.execute(sa.delete(table).where(table.c.id == connection_id)).rowcount == 0:
         raise NotFound("there is no such connection")
     sql.execute(sa.delete(connection_state).where(connection_state.c.connection_id == connection_id))
     detach_connection(sql, connection_id)
+    gone = differences(to_document(stored.connection), {}, mask)
+    record(sql, by, Change("delete", _RESOURCE, str(connection_id), gone))
 
 
 def _place(connection_id: int, path: str) -> str:

@@ -11,12 +11,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
 from sqlalchemy.engine import Row
 
+from longwire.core.access import Author
+from longwire.core.change import Change, differences
 from longwire.core.errors import Conflict, InvalidInput, NotFound
 from longwire.core.flow import Flow, Routes, make_routes, parse_flow, to_document
+from longwire.storage.audit import record
 from longwire.storage.database import Database
 from longwire.storage.edit import Edit, check_revision
 from longwire.storage.schema import connection
 from longwire.storage.schema import flow as table
+
+_RESOURCE = "flows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +46,18 @@ class Flows:
         """Make the routes anew: at the start, and after every change of a flow."""
         self.routes = make_routes(parse_flow(each.document) for each in await self.list())
 
-    async def create(self, flow: Flow) -> int:
+    async def create(self, flow: Flow, by: Author | None = None) -> int:
         """Return the id of the new flow.
 
         Raises InvalidInput for a connection that does not exist, Conflict when a flow names the same devices.
         """
-        flow_id = await self._database.write(lambda sql: _insert(sql, flow))
+        flow_id = await self._database.write(lambda sql: _insert(sql, flow, by))
         await self.load()
         return flow_id
 
-    async def replace(self, flow_id: int, edit: Edit, expected: Collection[int] | None = None) -> None:
+    async def replace(
+        self, flow_id: int, edit: Edit, expected: Collection[int] | None = None, by: Author | None = None
+    ) -> None:
         """Save what `edit` makes of the stored document as the next revision.
 
         Raises NotFound, Stale when the revision is none of those expected, and what `create` and parse_flow raise.
@@ -59,14 +66,17 @@ class Flows:
             stored = await self.get(flow_id)
             check_revision(stored.revision, expected)
             flow = parse_flow(edit(stored.document))
-            await self._database.write(lambda sql: _update(sql, stored, flow))
+            await self._database.write(lambda sql: _update(sql, stored, flow, by))
         await self.load()
 
-    async def delete(self, flow_id: int, expected: Collection[int] | None = None) -> None:
+    async def delete(
+        self, flow_id: int, expected: Collection[int] | None = None, by: Author | None = None
+    ) -> None:
         """Delete a flow; raises NotFound, and Stale as `replace`."""
         async with self._editing:
-            check_revision((await self.get(flow_id)).revision, expected)
-            await self._database.write(lambda sql: _delete(sql, flow_id))
+            stored = await self.get(flow_id)
+            check_revision(stored.revision, expected)
+            await self._database.write(lambda sql: _delete(sql, stored, by))
         await self.load()
 
     async def get(self, flow_id: int) -> StoredFlow:
@@ -88,22 +98,28 @@ def _stored(row: Row[Any]) -> StoredFlow:
     return StoredFlow(row.id, row.revision, msgspec.json.decode(row.document))
 
 
-def _insert(sql: Sql, flow: Flow) -> int:
+def _insert(sql: Sql, flow: Flow, by: Author | None) -> int:
     _check(sql, flow)
-    values = {"definition": _definition(flow), "document": _encode(to_document(flow)), "revision": 1}
+    document = to_document(flow)
+    values = {"definition": _definition(flow), "document": _encode(document), "revision": 1}
     key = sql.execute(sa.insert(table).values(values)).inserted_primary_key
-    return int(key[0]) if key else 0
+    flow_id = int(key[0]) if key else 0
+    record(sql, by, Change("create", _RESOURCE, str(flow_id), differences({}, document)))
+    return flow_id
 
 
-def _update(sql: Sql, stored: StoredFlow, flow: Flow) -> None:
+def _update(sql: Sql, stored: StoredFlow, flow: Flow, by: Author | None) -> None:
     _check(sql, flow, stored.id)
+    document = to_document(flow)
     values = {
         "definition": _definition(flow),
-        "document": _encode(to_document(flow)),
+        "document": _encode(document),
         "revision": stored.revision + 1,
     }
     if sql.execute(sa.update(table).where(table.c.id == stored.id).values(values)).rowcount == 0:
         raise NotFound("there is no such flow")
+    changed = differences(stored.document, document)
+    record(sql, by, Change("update", _RESOURCE, str(stored.id), changed))
 
 
 def _check(sql: Sql, flow: Flow, own_id: int | None = None) -> None:
@@ -117,9 +133,11 @@ def _check(sql: Sql, flow: Flow, own_id: int | None = None) -> None:
         raise Conflict(f"matchers: flow {same} names the same devices", field="matchers")
 
 
-def _delete(sql: Sql, flow_id: int) -> None:
-    if sql.execute(sa.delete(table).where(table.c.id == flow_id)).rowcount == 0:
+def _delete(sql: Sql, stored: StoredFlow, by: Author | None) -> None:
+    if sql.execute(sa.delete(table).where(table.c.id == stored.id)).rowcount == 0:
         raise NotFound("there is no such flow")
+    gone = differences(stored.document, {})
+    record(sql, by, Change("delete", _RESOURCE, str(stored.id), gone))
 
 
 def detach_connection(sql: Sql, connection_id: int) -> None:

@@ -11,14 +11,19 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
 
+from longwire.core.access import Author
+from longwire.core.change import Change, differences
 from longwire.core.errors import Conflict, NotFound
 from longwire.core.network_server import NetworkServer, map_secrets, mask, parse_network_server, to_document
+from longwire.storage.audit import record
 from longwire.storage.database import Database
 from longwire.storage.edit import Edit, check_revision
 from longwire.storage.micros import from_micros, to_micros
 from longwire.storage.schema import device
 from longwire.storage.schema import network_server as table
 from longwire.storage.secrets import Sealer
+
+_RESOURCE = "networkServers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +62,10 @@ class NetworkServers:
             for row in rows
         }
 
-    async def create(self, server: NetworkServer) -> StoredNetworkServer:
+    async def create(self, server: NetworkServer, by: Author | None = None) -> StoredNetworkServer:
         """Return the new network server with its id."""
         network_server_id = str(uuid.uuid4())
-        await self._database.write(lambda sql: self._insert(sql, network_server_id, server))
+        await self._database.write(lambda sql: self._insert(sql, network_server_id, server, by))
         await self.load()
         return self.get(network_server_id)
 
@@ -72,7 +77,11 @@ class NetworkServers:
         return found
 
     async def replace(
-        self, network_server_id: str, edit: Edit, expected: Collection[int] | None = None
+        self,
+        network_server_id: str,
+        edit: Edit,
+        expected: Collection[int] | None = None,
+        by: Author | None = None,
     ) -> StoredNetworkServer:
         """Save what `edit` makes of the stored document, and return it; a masked key keeps its value.
 
@@ -82,23 +91,29 @@ class NetworkServers:
             stored = self.get(network_server_id)
             check_revision(stored.revision, expected)
             server = parse_network_server(edit(mask(to_document(stored.server))), stored.server)
-            await self._database.write(lambda sql: self._update(sql, stored, server))
+            await self._database.write(lambda sql: self._update(sql, stored, server, by))
             await self.load()
             return self.get(network_server_id)
 
     async def delete(
-        self, network_server_id: str, expected: Collection[int] | None = None, *, force: bool
+        self,
+        network_server_id: str,
+        expected: Collection[int] | None = None,
+        by: Author | None = None,
+        *,
+        force: bool,
     ) -> None:
         """Delete a network server; its devices stay.
 
         Raises NotFound, Stale as `replace`, or Conflict while devices use it, unless forced.
         """
         async with self._editing:
-            check_revision(self.get(network_server_id).revision, expected)
-            await self._database.write(lambda sql: _delete(sql, network_server_id, force=force))
+            stored = self.get(network_server_id)
+            check_revision(stored.revision, expected)
+            await self._database.write(lambda sql: _delete(sql, stored, by, force=force))
             await self.load()
 
-    def _insert(self, sql: Sql, network_server_id: str, server: NetworkServer) -> None:
+    def _insert(self, sql: Sql, network_server_id: str, server: NetworkServer, by: Author | None) -> None:
         values = {
             "id": network_server_id,
             "revision": 1,
@@ -106,11 +121,17 @@ class NetworkServers:
             "created_at": to_micros(self._now()),
         }
         sql.execute(sa.insert(table).values(values))
+        made = differences({}, to_document(server), mask)
+        record(sql, by, Change("create", _RESOURCE, network_server_id, made))
 
-    def _update(self, sql: Sql, stored: StoredNetworkServer, server: NetworkServer) -> None:
+    def _update(
+        self, sql: Sql, stored: StoredNetworkServer, server: NetworkServer, by: Author | None
+    ) -> None:
         values = {"revision": stored.revision + 1, "document": self._sealed(stored.id, server)}
         if sql.execute(sa.update(table).where(table.c.id == stored.id).values(values)).rowcount == 0:
             raise NotFound("there is no such network server")
+        changed = differences(to_document(stored.server), to_document(server), mask)
+        record(sql, by, Change("update", _RESOURCE, stored.id, changed))
 
     def _sealed(self, network_server_id: str, server: NetworkServer) -> str:
         sealed = map_secrets(
@@ -126,16 +147,18 @@ class NetworkServers:
         )
 
 
-def _delete(sql: Sql, network_server_id: str, *, force: bool) -> None:
-    used_by = device.c.network_server_id == network_server_id
+def _delete(sql: Sql, stored: StoredNetworkServer, by: Author | None, *, force: bool) -> None:
+    used_by = device.c.network_server_id == stored.id
     devices = sql.scalar(sa.select(sa.func.count()).select_from(device).where(used_by)) or 0
     if devices and not force:
         raise Conflict(
             f"{devices} devices use this network server; add ?force=true to delete it all the same"
         )
-    if sql.execute(sa.delete(table).where(table.c.id == network_server_id)).rowcount == 0:
+    if sql.execute(sa.delete(table).where(table.c.id == stored.id)).rowcount == 0:
         raise NotFound("there is no such network server")
     sql.execute(sa.update(device).where(used_by).values(network_server_id=None))
+    gone = differences(to_document(stored.server), {}, mask)
+    record(sql, by, Change("delete", _RESOURCE, stored.id, gone))
 
 
 def _place(network_server_id: str, path: str) -> str:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
 
 from longwire.core.delivery import DEAD_LETTERS, Outcome
+from longwire.storage.audit import forget_changes
 from longwire.storage.database import Database
 from longwire.storage.micros import MICROSECOND, to_micros
 from longwire.storage.queue_sql import DEDUPE_FOR, LAST_ID, MAY_BE_IN_FLIGHT_FOR, discard_backlog, highest_id
@@ -27,11 +28,12 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long the log keeps what: after settling, or for the backlog after receipt."""
+    """How long the log keeps what: after settling, the backlog after receipt, changes after they were made."""
 
     delivered: timedelta = timedelta(hours=24)
     dead_letters: timedelta = timedelta(days=30)
     backlog: timedelta = timedelta(days=7)
+    audit: timedelta = timedelta(days=365)
 
 
 def _ignore(_expired: Mapping[int, int]) -> None:
@@ -50,6 +52,7 @@ async def purge(
     """
     await database.write(lambda sql: sql.execute(_old_fingerprints(now)))
     await database.write(_remember_last_id)
+    await database.write(lambda sql: sql.execute(forget_changes(now - retention.audit)))
     kept_long = [each.value for each in (*DEAD_LETTERS, Outcome.FILTERED)]
     purged = 0
     for outcomes, age in (

@@ -8,8 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
 from sqlalchemy.engine import Row
 
+from longwire.core.access import Author
+from longwire.core.change import Change, differences
 from longwire.core.delivery import Outcome
 from longwire.core.errors import Conflict, InvalidInput, NotFound
+from longwire.storage.audit import record
 from longwire.storage.micros import to_micros
 from longwire.storage.queue_sql import Queue, Requeued, TakePosition
 from longwire.storage.rows import write_rows
@@ -26,15 +29,23 @@ _COPY = (
 )
 
 
-async def replay(queue: Queue, delivery_id: int, target_id: int | None, now: datetime) -> int:
+async def replay(
+    queue: Queue, delivery_id: int, target_id: int | None, now: datetime, by: Author | None = None
+) -> int:
     """Return the id of the delivery that waits again: the same one; a new one where the target is another connection.
 
     Raises NotFound; Conflict where it waits already, or has no connection to go to; InvalidInput for a target that
     does not exist.
     """
     at = to_micros(now)
-    requeued = await queue.requeue(lambda sql, take: _replay(sql, take, (delivery_id, target_id), at))
-    return requeued.delivery_ids[0]
+
+    def change(sql: Sql, take: TakePosition) -> Requeued:
+        requeued = _replay(sql, take, (delivery_id, target_id), at)
+        to = {} if target_id is None else {"connectionId": str(target_id)}
+        record(sql, by, Change("replay", "deliveries", str(delivery_id), differences({}, to)))
+        return requeued
+
+    return (await queue.requeue(change)).delivery_ids[0]
 
 
 def _replay(sql: Sql, take: TakePosition, asked: tuple[int, int | None], at: int) -> Requeued:

@@ -26,7 +26,6 @@ _PLANNED: dict[str, tuple[Method, ...]] = {
     "/devices/{_id:str}": ("GET", "PUT", "PATCH", "DELETE"),
     "/replays": ("POST",),
     "/replays/{_id:str}": ("GET", "DELETE"),
-    "/audit": ("GET",),
     "/drivers": ("GET", "POST"),
     "/drivers/providers": ("GET",),
     "/drivers/manufacturers": ("GET",),

@@ -25,7 +25,7 @@ from longwire.web.api import (
     resource_id,
     revision_tag,
 )
-from longwire.web.identity import who_asks
+from longwire.web.identity import author_of
 from longwire.web.operation import (
     Body,
     Operation,
@@ -99,7 +99,7 @@ class ConnectionsApi:
         async def create_connection(request: Request[Any, Any, Any]) -> Response[Any]:
             connection = parse_connection(await document_of(request))
             await self._check_destination(connection)
-            connection_id = await self.configurations.create(connection)
+            connection_id = await self.configurations.create(connection, author_of(request))
             listed = await self._listed(connection_id)
             return created(
                 request, str(connection_id), await self._shape(listed), revision_tag(listed.revision)
@@ -121,9 +121,9 @@ class ConnectionsApi:
             await self._delete(request, connection_id)
 
         @post("/connections/{connection_id:str}/restart", status_code=202, opt=described(_RESTART))
-        async def restart_connection(connection_id: str) -> Response[Any]:
+        async def restart_connection(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:
             number = resource_id(connection_id, "connection")
-            await self.configurations.restart(number)
+            await self.configurations.restart(number, author_of(request))
             return await self.show(number, 202)
 
         return [change_connection, delete_connection, restart_connection]
@@ -146,14 +146,14 @@ class ConnectionsApi:
 
     async def _change(self, request: Request[Any, Any, Any], connection_id: str, edit: Edit) -> Response[Any]:
         number = resource_id(connection_id, "connection")
-        expected, by = expected_revisions(request), who_asks(request)
+        expected, by = expected_revisions(request), author_of(request)
         await self.configurations.replace(number, edit, self._check_destination, expected, by)
         return await self.show(number)
 
     async def _delete(self, request: Request[Any, Any, Any], connection_id: str) -> None:
         keep = _keeps_backlog(request)
         number, expected = resource_id(connection_id, "connection"), expected_revisions(request)
-        await self.configurations.delete(number, expected, keep_backlog=keep)
+        await self.configurations.delete(number, expected, author_of(request), keep_backlog=keep)
         await self.flows.load()
 
     async def show(self, connection_id: int, status: int = 200) -> Response[Any]:

@@ -19,6 +19,7 @@ from longwire.storage.replays import replay
 from longwire.web.answers import DELIVERY, DELIVERY_DETAILS
 from longwire.web.api import document_of, resource_id
 from longwire.web.delivery_filter import FILTER, read_filter
+from longwire.web.identity import author_of
 from longwire.web.operation import Body, Operation, described, listing
 from longwire.web.paging import PAGING, page_headers, parse_page
 from longwire.web.shapes import attempt_shape, delivery_shape, request_shape
@@ -93,7 +94,7 @@ class DeliveriesApi:
         @post("/deliveries/{delivery_id:str}/replay", status_code=202, opt=described(_REPLAY))
         async def replay_delivery(request: Request[Any, Any, Any], delivery_id: str) -> Response[Any]:
             number, target_id = resource_id(delivery_id, "delivery"), await _target_of(request)
-            replayed = await replay(self.queue, number, target_id, self.now())
+            replayed = await replay(self.queue, number, target_id, self.now(), author_of(request))
             return Response({"id": str(replayed)}, status_code=202)
 
         return [list_deliveries, list_all_deliveries, get_delivery, replay_delivery]

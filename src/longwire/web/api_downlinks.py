@@ -17,7 +17,7 @@ from longwire.core.message import parse_dev_eui
 from longwire.storage.configurations import Configurations
 from longwire.storage.downlinks import Downlinks, Filter
 from longwire.web.api import resource_id
-from longwire.web.identity import needs
+from longwire.web.identity import author_of, needs
 from longwire.web.operation import Operation, described, listing
 from longwire.web.paging import PAGING, page_headers, parse_page
 from longwire.web.query import read_query
@@ -79,9 +79,9 @@ class DownlinksApi:
             return Response([_shape(row) for row in rows], headers=headers)
 
         @post("/connections/{connection_id:str}/rotateDownlinkUrl", status_code=200, opt=_ROTATING)
-        async def rotate_downlink_url(connection_id: str) -> Response[Any]:
+        async def rotate_downlink_url(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:
             number = resource_id(connection_id, "connection")
-            await self.configurations.rotate_downlink(number)
+            await self.configurations.rotate_downlink(number, author_of(request))
             return await self.show(number)
 
         return [list_downlinks, rotate_downlink_url]

@@ -14,7 +14,7 @@ from longwire.core.kinds import TIME, Choice, Moment, Nullable, Text
 from longwire.storage.accounts import Accounts, ApiKey, NewKey
 from longwire.web.answers import always
 from longwire.web.api import created, document_of
-from longwire.web.identity import needs
+from longwire.web.identity import author_of, needs
 from longwire.web.operation import creating, deleting, described, listing
 from longwire.web.paging import PAGING, page_headers, page_of, parse_page
 from longwire.web.shapes import iso
@@ -74,13 +74,14 @@ class KeysApi:
 
         @post("/apiKeys", opt=_OWN | described(_CREATE))
         async def create_key(request: Request[Any, Any, Any]) -> Response[Any]:
-            key, text = await self.accounts.create(parse_key(await document_of(request), self.now()))
+            new = parse_key(await document_of(request), self.now())
+            key, text = await self.accounts.create(new, author_of(request))
             shape = {**self._shape(key), "key": text}
             return created(request, key.identity.key_id, shape, {"Cache-Control": "no-store"})
 
         @delete("/apiKeys/{key_id:str}", opt=_OWN | described(_DELETE))
-        async def delete_key(key_id: str) -> None:
-            await self.accounts.delete(key_id)
+        async def delete_key(request: Request[Any, Any, Any], key_id: str) -> None:
+            await self.accounts.delete(key_id, author_of(request))
 
         return [list_keys, create_key, delete_key]
 

@@ -13,6 +13,7 @@ from longwire.core.network_server import NETWORK_SERVER, parse_network_server
 from longwire.storage.flows import Flows
 from longwire.storage.network_servers import NetworkServers, StoredNetworkServer
 from longwire.web.api import created, document_of, edit_of, expected_revisions, resource_id, revision_tag
+from longwire.web.identity import author_of
 from longwire.web.operation import changing, creating, deleting, described, listing, showing
 from longwire.web.paging import PAGING, page_headers, page_of, parse_page
 from longwire.web.query import read_query
@@ -42,10 +43,13 @@ class FlowsApi:
 
         @post("/flows", opt=described(creating(FLOW)))
         async def create_flow(request: Request[Any, Any, Any]) -> Response[Any]:
-            flow_id = await self.flows.create(parse_flow(await document_of(request)))
+            flow_id = await self.flows.create(parse_flow(await document_of(request)), author_of(request))
             stored = await self.flows.get(flow_id)
             return created(request, str(flow_id), flow_shape(stored), revision_tag(stored.revision))
 
+        return [list_flows, create_flow, *self._routes_of_one()]
+
+    def _routes_of_one(self) -> list[HTTPRouteHandler]:
         @get("/flows/{flow_id:str}", opt=described(showing(FLOW)))
         async def get_flow(flow_id: str) -> Response[Any]:
             return await self._show(resource_id(flow_id, "flow"))
@@ -53,14 +57,16 @@ class FlowsApi:
         @route("/flows/{flow_id:str}", http_method=["PUT", "PATCH"], opt=changing(FLOW))
         async def change_flow(request: Request[Any, Any, Any], flow_id: str) -> Response[Any]:
             number = resource_id(flow_id, "flow")
-            await self.flows.replace(number, await edit_of(request), expected_revisions(request))
+            edit, expected = await edit_of(request), expected_revisions(request)
+            await self.flows.replace(number, edit, expected, author_of(request))
             return await self._show(number)
 
         @delete("/flows/{flow_id:str}", opt=described(deleting(FLOW)))
         async def delete_flow(request: Request[Any, Any, Any], flow_id: str) -> None:
-            await self.flows.delete(resource_id(flow_id, "flow"), expected_revisions(request))
+            number, expected = resource_id(flow_id, "flow"), expected_revisions(request)
+            await self.flows.delete(number, expected, author_of(request))
 
-        return [list_flows, create_flow, get_flow, change_flow, delete_flow]
+        return [get_flow, change_flow, delete_flow]
 
     async def _show(self, flow_id: int) -> Response[Any]:
         stored = await self.flows.get(flow_id)
@@ -87,7 +93,8 @@ class NetworkServersApi:
 
         @post("/networkServers", opt=described(creating(NETWORK_SERVER)))
         async def create_network_server(request: Request[Any, Any, Any]) -> Response[Any]:
-            stored = await self.network_servers.create(parse_network_server(await document_of(request)))
+            server = parse_network_server(await document_of(request))
+            stored = await self.network_servers.create(server, author_of(request))
             shape = network_server_shape(stored, self.base_url)
             return created(request, stored.id, shape, revision_tag(stored.revision))
 
@@ -107,12 +114,13 @@ class NetworkServersApi:
             request: Request[Any, Any, Any], network_server_id: str
         ) -> Response[Any]:
             edit, expected = await edit_of(request), expected_revisions(request)
-            return self._show(await self.network_servers.replace(network_server_id, edit, expected))
+            by = author_of(request)
+            return self._show(await self.network_servers.replace(network_server_id, edit, expected, by))
 
         @delete("/networkServers/{network_server_id:str}", opt=described(deleting(NETWORK_SERVER, _FORCE)))
         async def delete_network_server(request: Request[Any, Any, Any], network_server_id: str) -> None:
             expected, force = expected_revisions(request), _is_forced(request)
-            await self.network_servers.delete(network_server_id, expected, force=force)
+            await self.network_servers.delete(network_server_id, expected, author_of(request), force=force)
 
         return [get_network_server, change_network_server, delete_network_server]
 

@@ -10,7 +10,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
 
-from longwire.core.access import Identity, Right, right_of, weakest_role
+from longwire.core.access import Author, Identity, Right, right_of, weakest_role
 from longwire.core.errors import Forbidden, KeyExpired, Unauthorized
 from longwire.storage.accounts import Accounts
 from longwire.web.limits import Limits
@@ -41,10 +41,10 @@ def require_right(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRou
         )
 
 
-def who_asks(request: Request[Any, Any, Any]) -> Identity:
-    """Return who sent a request to a route that is not public."""
-    identity: Identity = request.scope["state"]["identity"]
-    return identity
+def author_of(request: Request[Any, Any, Any]) -> Author:
+    """Return who asks for a change by a route that is not public."""
+    author: Author = request.scope["state"]["author"]
+    return author
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from litestar.types import Receive, Scope, Send
 
-from longwire.core.access import Right
+from longwire.core.access import Author, Right
 from longwire.core.errors import (
     LongwireError,
     NotFound,
@@ -134,8 +134,10 @@ class Front:
         is_public = scope["path"] in self.public_paths
         identity = None if is_public else self.authentication.identify(scope)
         scope["state"]["identity"] = identity
-        if identity is not None and not identity.may(Right.SEND_DOWNLINKS):
-            send = _without_downlink_addresses(send)
+        if identity is not None:
+            scope["state"]["author"] = Author(identity, self.now())
+            if not identity.may(Right.SEND_DOWNLINKS):
+                send = _without_downlink_addresses(send)
         body = await read_body(dict(scope["headers"]), receive)
         await self.api(scope, _replay(body, receive), send)
 
