@@ -22,11 +22,10 @@ from longwire.core.allowance import Allowance
 from longwire.core.downlink import Downlink, rejection
 from longwire.core.errors import StorageUnavailable
 from longwire.core.event import Kind, Occurrence
-from longwire.core.flow import route
 from longwire.core.http import Endpoint
 from longwire.core.meters import Meters
+from longwire.engine import housekeeping
 from longwire.engine.downlink_lane import DownlinkLane, DownlinkTools
-from longwire.engine.housekeeping import EVENTS_EVERY, LAST_USE_EVERY, TRAFFIC_EVERY, keep_house, write_down
 from longwire.engine.lane import Tools
 from longwire.engine.supervisor import Supervisor
 from longwire.net.client import Client
@@ -41,6 +40,7 @@ from longwire.storage.activity import Activity
 from longwire.storage.configurations import Configurations
 from longwire.storage.data_folder import open_data_folder
 from longwire.storage.database import Database
+from longwire.storage.devices import Devices
 from longwire.storage.downlinks import Downlinks, Ticket
 from longwire.storage.events import Events
 from longwire.storage.flows import Flows
@@ -58,6 +58,7 @@ from longwire.web.api_audit import AuditApi
 from longwire.web.api_connections import ConnectionsApi
 from longwire.web.api_connectors import ConnectorsApi
 from longwire.web.api_deliveries import DeliveriesApi
+from longwire.web.api_devices import DevicesApi
 from longwire.web.api_downlinks import DownlinksApi
 from longwire.web.api_events import EventsApi
 from longwire.web.api_keys import KeysApi
@@ -70,6 +71,7 @@ from longwire.web.ingest import Ingest
 from longwire.web.limits import Limits
 from longwire.web.listener import listen, make_server, stopped_by_signals
 from longwire.web.metrics_page import MetricsPage
+from longwire.web.roads import Roads
 from longwire.web.server import Front, make_api, public_paths
 
 READY_TIMEOUT_S = 2.0
@@ -85,6 +87,7 @@ class Store:
     accounts: Accounts
     configurations: Configurations
     flows: Flows
+    devices: Devices
     network_servers: NetworkServers
     activity: Activity
     witness: Witness
@@ -145,6 +148,7 @@ async def open_store(settings: Settings, clock: Clock) -> AsyncIterator[Store]:
             await store.witness.events.flush()
             await store.witness.traffic.flush()
             await store.accounts.save_last_use()
+            await store.devices.sightings.write()
             await end_run(database)
         finally:
             await database.close()
@@ -161,6 +165,7 @@ async def _open_parts(settings: Settings, database: Database, clock: Clock) -> S
         accounts=accounts,
         configurations=Configurations(database, sealer, clock.now),
         flows=Flows(database),
+        devices=Devices(database, clock.now),
         network_servers=NetworkServers(database, sealer, clock.now),
         activity=Activity(database),
         witness=Witness(Events(database, clock.now), Traffic(database, clock.now, meters), meters, clock.now),
@@ -175,6 +180,7 @@ async def _open_parts(settings: Settings, database: Database, clock: Clock) -> S
     await store.flows.load()
     await store.configurations.load_validities()
     await store.network_servers.load()
+    await store.devices.load(store.network_servers.registers_devices)
     return store
 
 
@@ -260,10 +266,13 @@ def _downlink_tools(running: Running) -> DownlinkTools:
 def _company(running: Running) -> Iterator[Coroutine[Any, Any, None]]:
     """Return what runs beside the lanes."""
     store, clock = running.store, SystemClock()
-    yield keep_house(store.database, store.queue, store.witness, _retention(running.settings), clock)
-    yield write_down(store.witness.events.flush, EVENTS_EVERY, clock)
-    yield write_down(store.witness.traffic.flush, TRAFFIC_EVERY, clock)
-    yield write_down(store.accounts.save_last_use, LAST_USE_EVERY, clock)
+    yield housekeeping.keep_house(
+        store.database, store.queue, store.witness, _retention(running.settings), clock
+    )
+    yield housekeeping.write_down(store.witness.events.flush, housekeeping.EVENTS_EVERY, clock)
+    yield housekeeping.write_down(store.witness.traffic.flush, housekeeping.TRAFFIC_EVERY, clock)
+    yield housekeeping.write_down(store.accounts.save_last_use, housekeeping.LAST_USE_EVERY, clock)
+    yield housekeeping.write_sightings(store.devices.sightings, clock)
 
 
 async def _as_task(work: Awaitable[None]) -> None:
@@ -291,19 +300,19 @@ def make_front(running: Running, downlinks: DownlinkLane) -> Front:
     authentication = _authentication(running)
     parts = _parts(running, authentication)
     api = make_api([*(each for part in parts for each in part.routes()), *planned_routes()])
+    roads = Roads(store.flows.router, store.devices, store.configurations.validities)
     door = DownlinkDoor(
         configurations=store.configurations,
         network_servers=store.network_servers,
         downlinks=store.downlinks,
-        routes=lambda dev_eui: route(store.flows.routes, dev_eui),
+        roads=roads,
         hand_over=downlinks.add,
         count_waiting=downlinks.count,
         now=SystemClock().now,
     )
     ingest = Ingest(
         store.network_servers,
-        store.flows,
-        store.configurations.validities,
+        roads,
         store.queue,
         store.witness.saw_put,
         store.downlinks.note_report,
@@ -331,13 +340,16 @@ def _parts(running: Running, authentication: Authentication) -> tuple[_Part, ...
         blocked = await find_blocked(network.resolver, network.policy, endpoint, CHECK_TIMEOUT)
         return (blocked.party.value, blocked.reason) if blocked else None
 
-    connections = ConnectionsApi(store.configurations, store.flows, store.activity, refuses, base_url)
+    connections = ConnectionsApi(
+        store.configurations, store.flows, store.devices, store.activity, refuses, base_url
+    )
     return (
         ConnectorsApi(base_url),
         connections,
         DownlinksApi(store.downlinks, store.configurations, connections.show),
         FlowsApi(store.flows),
-        NetworkServersApi(store.network_servers, base_url),
+        NetworkServersApi(store.network_servers, base_url, store.devices.sightings),
+        DevicesApi(store.devices, SystemClock().now),
         DeliveriesApi(store.activity, store.configurations, store.queue, SystemClock().now),
         EventsApi(store.witness.events),
         MetricsApi(store.witness.traffic, store.activity),

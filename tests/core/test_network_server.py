@@ -70,7 +70,6 @@ def test_what_get_gave_can_be_sent_back() -> None:
         (SMALLEST | {"type": "chirpstack"}, "type", "not available yet: type: chirpstack"),
         (SMALLEST | {"type": "thethingsstack"}, "type", "not available yet: type: thethingsstack"),
         (SMALLEST | {"autoRegisterDevices": 1}, "autoRegisterDevices", "expected true or false"),
-        (SMALLEST | {"autoRegisterDevices": False}, "autoRegisterDevices", "not available yet"),
         (SMALLEST | {"configuration": []}, "configuration", "expected an object"),
         (SMALLEST | {"asKey": KEY}, "asKey", "did you mean configuration.asKey?"),
         (

@@ -99,7 +99,7 @@ class Stage:
 
     async def put(self, connection_id: int, *names: str, **members: str) -> None:
         """Put messages in order: `A1` is the first of device A; each has the members too."""
-        await asyncio.gather(*(self.queue.put(self._put(connection_id, name, members)) for name in names))
+        await asyncio.gather(*(self.queue.put(self.message(connection_id, name, members)) for name in names))
 
     async def run_lane(
         self, connection_id: int, begin: Event = Event.RESUME, *, patience: timedelta | None = None
@@ -183,9 +183,10 @@ class Stage:
         lanes_wait = all(_waits(lane) for lane in self.lanes.values())
         return lanes_wait and sends == self.hanging() and not self.database._waiting
 
-    def _put(self, connection_id: int, name: str, members: Mapping[str, str]) -> Put:
+    def message(self, connection_id: int, name: str, members: Mapping[str, str] | None = None) -> Put:
+        """Return a message to put: `A1` is the first of device A."""
         dev_eui = DevEui(f"70B3D5E75E00000{name[0]}")
-        uplink = {"DevEUI": dev_eui, "FCntUp": int(name[1:]), **members}
+        uplink = {"DevEUI": dev_eui, "FCntUp": int(name[1:]), **(members or {})}
         sent = Message(
             network_server_id="ns",
             root="DevEUI_uplink",

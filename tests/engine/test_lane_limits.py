@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -39,6 +40,29 @@ async def test_a_message_that_grew_too_old_is_not_sent_and_a_younger_one_is(
     expired = (await stage.log())["A1"]
     assert (expired.outcome, expired.attempts) == ("EXPIRED", ())
     assert expired.reason == "older than uplinkTimeValidity (20s)"
+
+
+@pytest.mark.parametrize("handed_over", [True, False])
+async def test_a_message_that_grew_too_old_for_the_flow_that_led_here_is_not_sent(
+    stage: Stage, server: ScriptedServer, *, handed_over: bool
+) -> None:
+    await server.close()
+    connection = await stage.connect(server.url, uplinkTimeValidity="1h")
+    if handed_over:
+        await stage.run_lane(connection)
+    for name, age in (("A1", 20 * S), ("B1", 40 * S)):
+        put = stage.message(connection, name)
+        await stage.queue.put(replace(put, expires_at={connection: stage.clock.now() + age}))
+    if not handed_over:
+        await stage.run_lane(connection)
+    await stage.pass_time(25 * S)
+    await server.open()
+    await stage.pass_time(5 * S)  # 30 s after the closing
+
+    assert server.names == ["B1"]
+    expired = (await stage.log())["A1"]
+    assert (expired.outcome, expired.attempts) == ("EXPIRED", ())
+    assert expired.reason == "older than uplinkTimeValidity of its flow"
 
 
 async def test_a_message_that_grows_too_old_between_its_resends_expires(

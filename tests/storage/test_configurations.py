@@ -14,9 +14,10 @@ from longwire.core.configuration import Connection, mask, to_document
 from longwire.core.connection_state import Outage, State, Status
 from longwire.core.errors import Conflict, InvalidInput, NotFound, Unauthorized
 from longwire.core.fields import MASK
-from longwire.core.flow import Flow
+from longwire.core.flow import Flow, FlowConnector, KeyMatcher
 from longwire.core.message import DevEui
 from longwire.core.network_server import NetworkServer
+from longwire.core.routing import Route
 from longwire.storage.accounts import Accounts
 from longwire.storage.configurations import MAX_CONNECTIONS, Configurations, StoredConnection
 from longwire.storage.database import Database
@@ -32,6 +33,7 @@ from longwire.storage.secrets import Sealer
 SEALER = Sealer("secret")
 SECRET = connection({"Authorization": "Bearer x", "X-A": "{DevEUI}"})
 A, B = DevEui("A" * 16), DevEui("B" * 16)
+BOTH = (KeyMatcher(A), KeyMatcher(B))
 
 
 @pytest.fixture
@@ -104,7 +106,7 @@ async def test_a_deleted_connection_leaves_its_backlog_discarded_and_flows_forge
 ) -> None:
     gone, other = [await configurations.create(connection()) for _ in range(2)]
     flows = Flows(database)
-    await flows.create(Flow(None, None, (), ((None, gone), (None, other))))
+    await flows.create(Flow(None, None, (), (FlowConnector(gone), FlowConnector(other))))
     await LaneStates(database).save(gone, State(Status.OPENED, T0))
     queue = Queue(database, "store")
     await queue.open()
@@ -116,7 +118,7 @@ async def test_a_deleted_connection_leaves_its_backlog_discarded_and_flows_forge
 
     assert sorted(each.value for each in (await outcomes(database)).values()) == ["DISCARDED", "QUEUED"]
     await flows.load()
-    assert flows.routes.catch_all == (other,)
+    assert flows.router.route(A) == (Route(other),)
     assert await count(database, connection_state) == 0
     for missing in (configurations.load(gone), configurations.delete(gone, keep_backlog=False)):
         with pytest.raises(NotFound, match="no such connection"):
@@ -197,13 +199,22 @@ async def test_routes_follow_every_change_of_a_flow(
 ) -> None:
     one, two = [await configurations.create(connection()) for _ in range(2)]
     flows = Flows(database)
-    keyed = await flows.create(Flow("x", None, (A, B), (("own", one),)))
-    await flows.create(Flow(None, None, (), ((None, two),)))
-    assert (dict(flows.routes.by_device), flows.routes.catch_all) == ({A: (one,), B: (one,)}, (two,))
+    keyed = await flows.create(Flow("x", None, BOTH, (FlowConnector(one, "own"),)))
+    await flows.create(Flow(None, None, (), (FlowConnector(two),)))
+    assert [flows.router.route(each) for each in (A, B, None)] == [
+        (Route(one),),
+        (Route(one),),
+        (Route(two),),
+    ]
+    await flows.replace(keyed, lambda stored: {**stored, "matchers": stored["matchers"][:1]})
+    assert [flows.router.route(each) for each in (A, B)] == [(Route(one),), (Route(two),)]
 
     await flows.delete(keyed)
 
-    assert (dict(flows.routes.by_device), flows.routes.catch_all) == ({}, (two,))
+    assert [flows.router.route(each) for each in (A, B, None)] == [(Route(two),)] * 3
+    again = Flows(database)
+    await again.load()
+    assert again.router.route(A) == (Route(two),)
     for missing in (flows.get(keyed), flows.delete(keyed)):
         with pytest.raises(NotFound):
             await missing
@@ -214,12 +225,12 @@ async def test_a_flow_that_names_the_same_devices_or_no_connection_is_refused(
 ) -> None:
     one = await configurations.create(connection())
     flows = Flows(database)
-    await flows.create(Flow("x", None, (A, B), ((None, one),)))
+    await flows.create(Flow("x", None, BOTH, (FlowConnector(one),)))
 
     with pytest.raises(Conflict, match="names the same devices"):
-        await flows.create(Flow("y", None, (B, A), ()))
+        await flows.create(Flow("y", None, BOTH[::-1], ()))
     with pytest.raises(InvalidInput, match=r"connectors\[1\]\.connectionId: there is no such connection"):
-        await flows.create(Flow("y", None, (A,), ((None, one), (None, 99))))
+        await flows.create(Flow("y", None, BOTH[:1], (FlowConnector(one), FlowConnector(99))))
     assert len(await flows.list()) == 1
 
 

@@ -17,17 +17,10 @@ from longwire.core.pattern import make_pattern
 from longwire.core.proxy import parse_proxy
 from longwire.core.schedule import Strategy
 from longwire.core.signature import SigningKey, parse_signing_secret
+from longwire.core.validity import Validity, parse_validity
 
 _SECOND = timedelta(seconds=1)
 _NOWHERE = Destination("", Endpoint("http", "", 80), make_pattern("", ()))
-
-
-@dataclass(frozen=True, slots=True)
-class Validity:
-    """How old a message may become; `text` is the duration as written."""
-
-    text: str
-    age: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +115,7 @@ def _parse_configuration(document: Document, stored: Connection | None) -> Confi
         blame_period=document.integer("blamePeriod") * _SECOND,
         strategy=Strategy(document.required_text("reconnectStrategy")),
         strict_mode_action=StrictModeAction(document.required_text("strictModeAction")),
-        uplink_time_validity=_parse_validity(document),
+        uplink_time_validity=parse_validity(document),
         max_requests_per_second=document.number("maxRequestsPerSecond"),
         signing=_parse_signing(document, before.signing if before else None),
     )
@@ -130,12 +123,6 @@ def _parse_configuration(document: Document, stored: Connection | None) -> Confi
 
 def _parse_downlink_as(document: Document, stored: Credentials) -> Credentials:
     return Credentials(document.text("downlinkAsId"), document.secret("downlinkAsKey", stored.as_key))
-
-
-def _parse_validity(document: Document) -> Validity | None:
-    if "uplinkTimeValidity" not in document.values:
-        return None
-    return Validity(str(document.written["uplinkTimeValidity"]), document.duration("uplinkTimeValidity"))
 
 
 def _parse_proxy(document: Document, stored: ConfiguredProxy | None) -> ConfiguredProxy | None:

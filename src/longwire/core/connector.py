@@ -9,6 +9,7 @@ from longwire.core.downlink import AS_ID, PORT
 from longwire.core.headers import HEADERS
 from longwire.core.kinds import TIME, Boolean, Choice, Duration, EmptyList, Integer, Number, Text
 from longwire.core.schedule import Strategy
+from longwire.core.validity import VALIDITY
 
 CONNECTOR_ID = "actility-http-iot"
 
@@ -109,7 +110,7 @@ CONFIGURATION = Object(
         ),
         "downlinkPort": Member(kind=PORT, description="The FPort of downlinks that do not say it."),
         "uplinkTimeValidity": Member(
-            kind=Duration(_SECOND, timedelta(days=3650)),
+            kind=VALIDITY,
             description="The age at which a message that could not be sent expires.",
         ),
         "reconnectStrategy": Member(

@@ -44,7 +44,7 @@ class Waiting:
 
     `position` is its place in the connection's queue; `attempt_count` counts every attempt row, `resends` only those
     that strict mode limits; `not_before` is when its resend is due; its age counts from `aged_from`; `replayed_after`
-    is the attempt count at which it was replayed last.
+    is the attempt count at which it was replayed last. After `expires_at` it is too old for the flow that led here.
     """
 
     delivery_id: int
@@ -56,6 +56,7 @@ class Waiting:
     resends: int = 0
     not_before: datetime | None = None
     replayed_after: int | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

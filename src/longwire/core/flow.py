@@ -1,31 +1,47 @@
 """Flows: which devices' messages go to which connections (specification, section 10)."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from longwire.core.document import Document, Member, Object, read_body
 from longwire.core.fields import without_none
-from longwire.core.kinds import DEV_EUI, Choice, EmptyList, ListOf, Text
+from longwire.core.kinds import DEV_EUI, Boolean, Choice, EmptyList, ListOf, Text
 from longwire.core.message import DevEui, parse_dev_eui
+from longwire.core.sighting import LONGEST_WORD, MAX_TAGS, DriverRef, fold_tags
+from longwire.core.validity import VALIDITY, Validity, parse_validity
 
 _KEY_PREFIX = "lora:"
+_WORD = Text(shortest=1, longest=LONGEST_WORD)
+_DRIVER_REF = Object(
+    name="DriverReference",
+    members={
+        "producerId": Member(kind=_WORD, description="The producer; absent: any."),
+        "moduleId": Member(kind=_WORD, description="The module; absent: any."),
+        "version": Member(kind=_WORD, description="The version; absent: any."),
+    },
+)
 _MATCHER = Object(
     name="Matcher",
     members={
         "type": Member(
-            kind=Choice(("key",), planned=("thing",)), description="What it matches by.", required=True
+            kind=Choice(("key", "thing")), description="What it matches by: see the others.", required=True
         ),
         "key": Member(
             kind=Text(
                 pattern=f"{_KEY_PREFIX}{DEV_EUI.pattern}",
                 says=f"expected {_KEY_PREFIX}<DevEUI>, of 16 hexadecimal digits",
             ),
-            description="`lora:<DevEUI>`.",
-            required=True,
+            description="For type key, required: `lora:<DevEUI>`.",
         ),
+        "tags": Member(
+            kind=ListOf(_WORD, MAX_TAGS),
+            description="For type thing: the device has all of them, in any case.",
+        ),
+        "model": Member(kind=_DRIVER_REF, description="For type thing: `DriverCfg.mod` is this."),
+        "application": Member(kind=_DRIVER_REF, description="For type thing: `DriverCfg.app` is this."),
     },
-    planned=frozenset({"tags", "model", "application"}),
 )
 FLOW_CONFIGURATION = Object(name="FlowConfiguration", members={})
 """What the connector lets a flow configure of its own: nothing."""
@@ -38,8 +54,15 @@ _CONNECTOR = Object(
             description="The connection the messages go to.",
             required=True,
         ),
+        "configuration": Member(
+            kind=FLOW_CONFIGURATION,
+            description="What the connector lets a flow configure of its own: nothing.",
+        ),
+        "uplinkTimeValidity": Member(
+            kind=VALIDITY,
+            description="The age at which a message expires, if it is shorter than the connection's.",
+        ),
     },
-    planned=frozenset({"configuration", "uplinkTimeValidity"}),
 )
 FLOW = Object(
     name="Flow",
@@ -55,60 +78,123 @@ FLOW = Object(
         "connectors": Member(
             kind=ListOf(_CONNECTOR), description="The connections their messages go to.", required=True
         ),
+        "skipDecoding": Member(kind=Boolean(), description="True: payloads are not decoded.", default=False),
         "upOperations": Member(kind=EmptyList(), description="Not built yet: must be empty.", default=[]),
     },
-    planned=frozenset({"driver", "skipDecoding"}),
+    planned=frozenset({"driver"}),
 )
 
 
 @dataclass(frozen=True, slots=True)
+class KeyMatcher:
+    """Matches one device."""
+
+    dev_eui: DevEui
+
+
+@dataclass(frozen=True, slots=True)
+class ThingMatcher:
+    """Matches devices that have all the tags, and drivers of which every part that is not empty is the same."""
+
+    tags: tuple[str, ...] = ()
+    model: DriverRef = DriverRef()  # noqa: RUF009 - a frozen value
+    application: DriverRef = DriverRef()  # noqa: RUF009 - same
+
+
+@dataclass(frozen=True, slots=True)
+class FlowConnector:
+    """A connection the messages go to; `id` is the caller's, `is_configured` says that `configuration` was given."""
+
+    connection_id: int
+    id: str | None = None
+    validity: Validity | None = None
+    is_configured: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
-    """A flow: the devices it names (none: every device that no other flow matches), and its connections."""
+    """A flow: which devices it matches (no matchers: every one that no other flow matches), and where they lead."""
 
     name: str | None
     description: str | None
-    dev_euis: tuple[DevEui, ...]
-    connections: tuple[tuple[str | None, int], ...]
+    matchers: tuple[KeyMatcher | ThingMatcher, ...]
+    connectors: tuple[FlowConnector, ...]
+    skip_decoding: bool = False
 
     @property
     def connection_ids(self) -> tuple[int, ...]:
         """Return the ids of the connections, in the order written."""
-        return tuple(connection_id for _, connection_id in self.connections)
+        return tuple(each.connection_id for each in self.connectors)
 
     @property
-    def definition(self) -> frozenset[DevEui]:
-        """Return what makes two flows the same to the router."""
-        return frozenset(self.dev_euis)
+    def definition(self) -> str:
+        """Return what makes two flows the same to the router: equal texts for equal sets of matchers."""
+        return ",".join(sorted({_definition(each) for each in self.matchers}))
+
+    def without(self, connection_id: int) -> "Flow":
+        """Return the flow without a connection."""
+        kept = tuple(each for each in self.connectors if each.connection_id != connection_id)
+        return replace(self, connectors=kept)
 
 
-@dataclass(frozen=True, slots=True)
-class Routes:
-    """Where messages go: by device, and for every device that no flow names."""
-
-    by_device: Mapping[str, tuple[int, ...]]
-    catch_all: tuple[int, ...]
+def _definition(matcher: KeyMatcher | ThingMatcher) -> str:
+    if isinstance(matcher, KeyMatcher):
+        return matcher.dev_eui
+    return json.dumps([sorted(fold_tags(matcher.tags)), matcher.model, matcher.application])
 
 
 def parse_flow(body: Any) -> Flow:
-    """Return the flow of a POST body; raises InvalidDocument."""
+    """Return the flow of a POST or PUT body; raises InvalidDocument."""
     document = read_body(FLOW, body)
     flow = Flow(
-        document.text("name"),
-        document.text("description"),
-        tuple(dict.fromkeys(_dev_euis(document))),
-        tuple(
-            (connector.text("id"), int(connector.required_text("connectionId") or 0))
-            for connector in document.elements("connectors")
-        ),
+        name=document.text("name"),
+        description=document.text("description"),
+        matchers=tuple(dict.fromkeys(_matchers(document))),
+        connectors=tuple(_connector(each) for each in document.elements("connectors")),
+        skip_decoding=document.boolean("skipDecoding"),
     )
     document.finish()
     return flow
 
 
-def _dev_euis(document: Document) -> Iterable[DevEui]:
+def _matchers(document: Document) -> Iterable[KeyMatcher | ThingMatcher]:
     for matcher in document.elements("matchers"):
-        if key := matcher.required_text("key"):
-            yield parse_dev_eui(key.removeprefix(_KEY_PREFIX), matcher.at("key"))
+        kind = matcher.text("type")
+        _check_members(matcher, kind)
+        if kind == "key" and (key := matcher.text("key")):
+            yield KeyMatcher(parse_dev_eui(key.removeprefix(_KEY_PREFIX), matcher.at("key")))
+        elif kind == "thing":
+            tags = tuple(dict.fromkeys(matcher.elements("tags")))
+            yield ThingMatcher(tags, _driver_ref(matcher, "model"), _driver_ref(matcher, "application"))
+
+
+def _check_members(matcher: Document, kind: str | None) -> None:
+    """Note what the kind of matcher lacks, and what only the other kind has."""
+    if kind == "key":
+        if "key" not in matcher.written:
+            matcher.wrong("key", "required")
+        for name in {"tags", "model", "application"} & matcher.written.keys():
+            matcher.wrong(name, "only for type thing")
+    elif kind == "thing":
+        if "key" in matcher.written:
+            matcher.wrong("key", "only for type key")
+        if not any(matcher.written.get(name) for name in ("tags", "model", "application")):
+            matcher.wrong("", "needs tags, model or application; a flow for every device has no matchers")
+
+
+def _driver_ref(matcher: Document, name: str) -> DriverRef:
+    inner = matcher.inner(name)
+    parts = (inner.text(part) or "" for part in ("producerId", "moduleId", "version"))
+    return DriverRef(*parts)
+
+
+def _connector(entry: Document) -> FlowConnector:
+    return FlowConnector(
+        int(entry.required_text("connectionId") or 0),
+        entry.text("id"),
+        parse_validity(entry),
+        "configuration" in entry.written,
+    )
 
 
 def to_document(flow: Flow) -> dict[str, Any]:
@@ -116,31 +202,38 @@ def to_document(flow: Flow) -> dict[str, Any]:
     document = {
         "name": flow.name,
         "description": flow.description,
-        "matchers": [{"type": "key", "key": f"{_KEY_PREFIX}{dev_eui}"} for dev_eui in flow.dev_euis],
-        "connectors": [
-            without_none({"id": own_id, "connectionId": str(connection_id)})
-            for own_id, connection_id in flow.connections
-        ],
+        "matchers": [_matcher_document(each) for each in flow.matchers],
+        "connectors": [_connector_document(each) for each in flow.connectors],
+        "skipDecoding": flow.skip_decoding,
         "upOperations": [],
     }
     return without_none(document)
 
 
-def make_routes(flows: Iterable[Flow]) -> Routes:
-    """Return the routes of all flows together; a connection stands once, in the order of the flows."""
-    by_device: dict[str, tuple[int, ...]] = {}
-    catch_all: tuple[int, ...] = ()
-    for flow in flows:
-        if not flow.dev_euis:
-            catch_all += flow.connection_ids
-        for dev_eui in flow.dev_euis:
-            by_device[dev_eui] = by_device.get(dev_eui, ()) + flow.connection_ids
-    unique = {dev_eui: tuple(dict.fromkeys(ids)) for dev_eui, ids in by_device.items()}
-    return Routes(unique, tuple(dict.fromkeys(catch_all)))
+def _matcher_document(matcher: KeyMatcher | ThingMatcher) -> dict[str, Any]:
+    if isinstance(matcher, KeyMatcher):
+        return {"type": "key", "key": f"{_KEY_PREFIX}{matcher.dev_eui}"}
+    return without_none(
+        {
+            "type": "thing",
+            "tags": list(matcher.tags) or None,
+            "model": _ref_document(matcher.model),
+            "application": _ref_document(matcher.application),
+        }
+    )
 
 
-def route(routes: Routes, dev_eui: DevEui | None) -> tuple[int, ...]:
-    """Return the ids of the connections a message goes to; without a DevEUI (BS_alarm) only catch-alls count."""
-    if dev_eui is None:
-        return routes.catch_all
-    return routes.by_device.get(dev_eui, routes.catch_all)
+def _ref_document(ref: DriverRef) -> dict[str, Any] | None:
+    parts = {"producerId": ref.producer_id, "moduleId": ref.module_id, "version": ref.version}
+    return {name: part for name, part in parts.items() if part} or None
+
+
+def _connector_document(connector: FlowConnector) -> dict[str, Any]:
+    return without_none(
+        {
+            "id": connector.id,
+            "connectionId": str(connector.connection_id),
+            "configuration": {} if connector.is_configured else None,
+            "uplinkTimeValidity": connector.validity.text if connector.validity else None,
+        }
+    )

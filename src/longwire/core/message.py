@@ -8,6 +8,7 @@ from typing import NewType
 
 from longwire.core import json_text
 from longwire.core.errors import InvalidInput
+from longwire.core.sighting import Sighting
 
 DevEui = NewType("DevEui", str)
 
@@ -45,7 +46,7 @@ class Message:
 
     `body` is the text as received, one root object; `order_key` names whose messages stay in order: the DevEUI, or
     the gateway for `BS_alarm`; `fingerprint` says which messages are repeats of each other (16 bytes); its age
-    counts from `aged_from`, the earlier of its `Time` and its receipt.
+    counts from `aged_from`, the earlier of its `Time` and its receipt. `sighting` is what it says of its device.
     """
 
     network_server_id: str
@@ -57,6 +58,7 @@ class Message:
     fingerprint: bytes
     received_at: datetime
     aged_from: datetime
+    sighting: Sighting = Sighting()  # noqa: RUF009 - a frozen value
 
 
 def fingerprint(*parts: str | bytes) -> bytes:

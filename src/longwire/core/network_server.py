@@ -8,7 +8,7 @@ from typing import Any
 from longwire.core.destination import Destination, parse_destination
 from longwire.core.document import Document, Member, Object, read_body
 from longwire.core.downlink import AS_ID
-from longwire.core.errors import LongwireError, NotAvailableYet
+from longwire.core.errors import LongwireError
 from longwire.core.fields import MASK
 from longwire.core.kinds import TIME, Boolean, Choice, Duration, Text
 
@@ -47,7 +47,11 @@ NETWORK_SERVER = Object(
             description="What kind of network sends.",
             required=True,
         ),
-        "autoRegisterDevices": Member(kind=Boolean(), description="Only true is built.", default=True),
+        "autoRegisterDevices": Member(
+            kind=Boolean(),
+            description="True: a device is registered by its first uplink; false: unknown devices are filtered.",
+            default=True,
+        ),
         "configuration": Member(kind=_THINGPARK, description="What the type needs.", default={}),
         "uplinkUrl": Member(
             kind=Text(), description="Where the network sends its messages.", read_only=True, required=True
@@ -72,6 +76,7 @@ class NetworkServer:
     accept_unsigned_reports: bool = True
     as_id: str | None = None
     lrc: Destination | None = None
+    auto_register_devices: bool = True
 
 
 def parse_network_server(body: Any, stored: NetworkServer | None = None) -> NetworkServer:
@@ -80,8 +85,6 @@ def parse_network_server(body: Any, stored: NetworkServer | None = None) -> Netw
     A masked key keeps that of `stored`. Raises InvalidDocument with every member that is wrong.
     """
     document = read_body(NETWORK_SERVER, body)
-    if not document.boolean("autoRegisterDevices"):
-        document.note(NotAvailableYet("autoRegisterDevices: false", field="autoRegisterDevices"))
     configuration = document.inner("configuration")
     server = NetworkServer(
         document.required_text("name"),
@@ -90,6 +93,7 @@ def parse_network_server(body: Any, stored: NetworkServer | None = None) -> Netw
         configuration.boolean("acceptUnsignedReports"),
         configuration.text("asId"),
         _parse_lrc(configuration),
+        document.boolean("autoRegisterDevices"),
     )
     document.finish()
     return server
@@ -124,7 +128,7 @@ def to_document(server: NetworkServer) -> dict[str, Any]:
     return {
         "name": server.name,
         "type": "thingpark",
-        "autoRegisterDevices": True,
+        "autoRegisterDevices": server.auto_register_devices,
         "configuration": configuration,
     }
 

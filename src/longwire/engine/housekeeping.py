@@ -9,12 +9,15 @@ from longwire.core.errors import StorageUnavailable
 from longwire.storage.database import Database
 from longwire.storage.purge import Retention, purge
 from longwire.storage.queue_sql import Queue
+from longwire.storage.sightings import Sightings
 from longwire.storage.witness import Witness
 
 EVERY = timedelta(minutes=10)
 EVENTS_EVERY = timedelta(seconds=1)
 TRAFFIC_EVERY = timedelta(seconds=10)
 LAST_USE_EVERY = timedelta(seconds=5)
+SIGHTINGS_EVERY = timedelta(seconds=5)
+STORAGE_PAUSE = timedelta(seconds=1)
 
 
 async def write_down(flush: Callable[[], Awaitable[None]], every: timedelta, clock: Clock) -> None:
@@ -22,6 +25,20 @@ async def write_down(flush: Callable[[], Awaitable[None]], every: timedelta, clo
     while True:
         await sleep(clock, every)
         await flush()
+
+
+async def write_sightings(sightings: Sightings, clock: Clock) -> None:
+    """Write what was seen of devices, every few seconds and when there is much, until cancelled."""
+    while True:
+        timer = clock.call_at(clock.now() + SIGHTINGS_EVERY, sightings.is_due.set)
+        try:
+            await sightings.is_due.wait()
+            await sightings.write()
+        except StorageUnavailable as error:
+            log.warning(log.STORAGE_COMMIT_FAILED, error=str(error))
+            await sleep(clock, STORAGE_PAUSE)
+        finally:
+            timer.cancel()
 
 
 async def keep_house(

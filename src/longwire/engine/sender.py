@@ -59,9 +59,8 @@ class Sender:
 
     async def visit(self, waiting: Waiting, body: bytes) -> Visit:
         """Send a message once; and once more, on a fresh socket, when an idle one was closed under it."""
-        validity = self._target.configuration.uplink_time_validity
-        if validity is not None and self.is_expired(waiting):
-            return self._unsent(waiting, Outcome.EXPIRED, f"older than uplinkTimeValidity ({validity.text})")
+        if (reason := self._too_old(waiting)) is not None:
+            return self._unsent(waiting, Outcome.EXPIRED, reason)
         trigger = next_trigger(waiting)
         attempts: list[Attempt] = []
         while True:
@@ -81,8 +80,15 @@ class Sender:
 
     def is_expired(self, waiting: Waiting) -> bool:
         """Return whether a message is too old to be sent."""
-        validity = self._target.configuration.uplink_time_validity
-        return validity is not None and is_expired(waiting.aged_from, validity.age, self._clock.now())
+        return self._too_old(waiting) is not None
+
+    def _too_old(self, waiting: Waiting) -> str | None:
+        validity, now = self._target.configuration.uplink_time_validity, self._clock.now()
+        if validity is not None and is_expired(waiting.aged_from, validity.age, now):
+            return f"older than uplinkTimeValidity ({validity.text})"
+        if waiting.expires_at is not None and waiting.expires_at < now:
+            return "older than uplinkTimeValidity of its flow"
+        return None
 
     def failed_by_bug(self, waiting: Waiting, error: Exception) -> Visit:
         """Return the visit of a message that Longwire itself could not handle: it is kept as a dead letter."""

@@ -20,6 +20,7 @@ from longwire.core.message import (
     parse_dev_eui,
 )
 from longwire.core.network_server import NetworkServer
+from longwire.core.sighting import sighting_of
 from longwire.sources.ingest_request import IngestRequest
 from longwire.sources.thingpark_xml import to_json
 
@@ -71,6 +72,7 @@ def parse(request: IngestRequest, server: NetworkServer) -> Message:
         fingerprint=_fingerprint(request.network_server_id, root, members, text),
         received_at=request.received_at,
         aged_from=_aged_from(_text(members, "Time"), request.received_at),
+        sighting=sighting_of(members),
     )
 
 

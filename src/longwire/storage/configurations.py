@@ -19,11 +19,10 @@ from longwire.core.configuration import Connection, Run, map_secrets, mask, pars
 from longwire.core.errors import Conflict, NotFound
 from longwire.core.event import Kind, Occurrence
 from longwire.core.kept_secrets import check_kept_secrets
-from longwire.storage import queue_sql, waiting
+from longwire.storage import devices, flows, queue_sql, waiting
 from longwire.storage.audit import record
 from longwire.storage.database import Database
 from longwire.storage.edit import Edit, check_revision
-from longwire.storage.flows import detach_connection
 from longwire.storage.micros import from_micros, to_micros
 from longwire.storage.schema import connection as table
 from longwire.storage.schema import connection_revision, connection_state
@@ -327,7 +326,8 @@ def _delete(sql: Sql, stored: StoredConnection, by: Author | None, *, keep_backl
     if sql.execute(sa.delete(table).where(table.c.id == connection_id)).rowcount == 0:
         raise NotFound("there is no such connection")
     sql.execute(sa.delete(connection_state).where(connection_state.c.connection_id == connection_id))
-    detach_connection(sql, connection_id)
+    flows.detach_connection(sql, connection_id)
+    devices.detach_connection(sql, connection_id)
     gone = differences(to_document(stored.connection), {}, mask)
     record(sql, by, Change("delete", _RESOURCE, str(connection_id), gone))
 

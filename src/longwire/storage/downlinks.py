@@ -19,7 +19,6 @@ from longwire.core.message import DevEui
 from longwire.storage.database import Database
 from longwire.storage.micros import from_micros, to_micros
 from longwire.storage.page import Page
-from longwire.storage.schema import device
 from longwire.storage.schema import downlink as table
 from longwire.storage.secrets import Sealer
 
@@ -107,12 +106,6 @@ class Downlinks:
             "updated_at": to_micros(conclusion.at),
         }
         await self._update(ticket.id, values)
-
-    async def network_server_of(self, dev_eui: DevEui) -> str | None:
-        """Return the network server that a device's messages come from, or None before the first one."""
-        query = sa.select(device.c.network_server_id).where(device.c.dev_eui == dev_eui)
-        found: str | None = await self._database.read(lambda sql: sql.scalar(query))
-        return found
 
     async def note_report(self, dev_eui: DevEui, report: Report) -> None:
         """Take in what a network server reports of a downlink; one that was SENT stays so."""

@@ -14,7 +14,8 @@ from sqlalchemy.engine import Row
 from longwire.core.access import Author
 from longwire.core.change import Change, differences
 from longwire.core.errors import Conflict, InvalidInput, NotFound
-from longwire.core.flow import Flow, Routes, make_routes, parse_flow, to_document
+from longwire.core.flow import Flow, parse_flow, to_document
+from longwire.core.routing import Router
 from longwire.storage.audit import record
 from longwire.storage.database import Database
 from longwire.storage.edit import Edit, check_revision
@@ -34,17 +35,18 @@ class StoredFlow:
 
 
 class Flows:
-    """Reads and saves flows; `routes` always holds what the saved ones make together."""
+    """Reads and saves flows; `router` always knows the saved ones."""
 
     def __init__(self, database: Database) -> None:
         """Route nothing until `load`."""
         self._database = database
         self._editing = asyncio.Lock()
-        self.routes = Routes({}, ())
+        self.router = Router()
 
     async def load(self) -> None:
-        """Make the routes anew: at the start, and after every change of a flow."""
-        self.routes = make_routes(parse_flow(each.document) for each in await self.list())
+        """Tell the router of every flow: at the start."""
+        for each in await self.list():
+            self.router.put(each.id, parse_flow(each.document))
 
     async def create(self, flow: Flow, by: Author | None = None) -> int:
         """Return the id of the new flow.
@@ -52,7 +54,7 @@ class Flows:
         Raises InvalidInput for a connection that does not exist, Conflict when a flow names the same devices.
         """
         flow_id = await self._database.write(lambda sql: _insert(sql, flow, by))
-        await self.load()
+        self.router.put(flow_id, flow)
         return flow_id
 
     async def replace(
@@ -67,7 +69,7 @@ class Flows:
             check_revision(stored.revision, expected)
             flow = parse_flow(edit(stored.document))
             await self._database.write(lambda sql: _update(sql, stored, flow, by))
-        await self.load()
+            self.router.put(flow_id, flow)
 
     async def delete(
         self, flow_id: int, expected: Collection[int] | None = None, by: Author | None = None
@@ -77,7 +79,7 @@ class Flows:
             stored = await self.get(flow_id)
             check_revision(stored.revision, expected)
             await self._database.write(lambda sql: _delete(sql, stored, by))
-        await self.load()
+            self.router.remove(flow_id)
 
     async def get(self, flow_id: int) -> StoredFlow:
         """Return a flow; raises NotFound."""
@@ -142,16 +144,17 @@ def _delete(sql: Sql, stored: StoredFlow, by: Author | None) -> None:
 
 def detach_connection(sql: Sql, connection_id: int) -> None:
     """Remove a connection from every flow, inside the caller's transaction."""
-    for row in sql.execute(sa.select(table.c.id, table.c.document)).all():
-        document = msgspec.json.decode(row.document)
-        kept = [each for each in document["connectors"] if each["connectionId"] != str(connection_id)]
-        if len(kept) < len(document["connectors"]):
-            changed = _encode({**document, "connectors": kept})
-            sql.execute(sa.update(table).where(table.c.id == row.id).values(document=changed))
+    may_name = table.c.document.contains(f'"{connection_id}"')
+    for row in sql.execute(sa.select(table).where(may_name)).all():
+        flow = parse_flow(msgspec.json.decode(row.document))
+        if connection_id in flow.connection_ids:
+            changed = _encode(to_document(flow.without(connection_id)))
+            where = table.c.id == row.id
+            sql.execute(sa.update(table).where(where).values(document=changed, revision=row.revision + 1))
 
 
 def _definition(flow: Flow) -> str:
-    return hashlib.sha256(",".join(sorted(flow.definition)).encode()).hexdigest()
+    return hashlib.sha256(flow.definition.encode()).hexdigest()
 
 
 def _encode(document: Mapping[str, Any]) -> str:

@@ -76,6 +76,11 @@ class NetworkServers:
             raise NotFound("there is no such network server")
         return found
 
+    def registers_devices(self, network_server_id: str) -> bool:
+        """Return whether a network server is there and registers the devices it first sends for."""
+        found = self.known.get(network_server_id)
+        return found is not None and found.server.auto_register_devices
+
     async def replace(
         self,
         network_server_id: str,

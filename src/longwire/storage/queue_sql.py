@@ -6,7 +6,7 @@ in the order of durable commits; a delivery leaves the queue only with its outco
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,21 +34,21 @@ _HOUR = timedelta(hours=1) // MICROSECOND
 MAY_BE_IN_FLIGHT_FOR = timedelta(seconds=150)
 _SLICE = 1000
 LAST_ID = "last_id"
-TOO_OLD = "older than the connection's uplinkTimeValidity"
+TOO_OLD = "older than uplinkTimeValidity of the connection or its flow"
 NO_ROUTE = "no flow routes this device to a connection"
+NOT_REGISTERED = "the device is not registered, and its network server has autoRegisterDevices: false"
 CONNECTION_DELETED = "the connection was deleted"
 
 _INSERT_MESSAGE = (
     "INSERT INTO message (id, network_server_id, root, dev_eui, f_cnt, received_at, body) VALUES {rows}"
 )
 _INSERT_DELIVERY = (
-    "INSERT INTO delivery (id, message_id, connection_id, order_key, position, received_at, aged_from, outcome,"
-    " reason, settled_at, attempt_count, resends) VALUES {rows}"
+    "INSERT INTO delivery (id, message_id, connection_id, order_key, position, received_at, aged_from, expires_at,"
+    " outcome, reason, settled_at, attempt_count, resends) VALUES {rows}"
 )
 _FIND_SEEN = "SELECT fingerprint FROM seen WHERE fingerprint IN ({values}) AND hour IN (?,?) AND at > ?"
 _FIND_CONNECTIONS = "SELECT id FROM connection WHERE id IN ({values})"
 _INSERT_SEEN = "INSERT OR REPLACE INTO seen (hour, fingerprint, at) VALUES {rows}"
-_INSERT_DEVICE = "INSERT OR IGNORE INTO device (dev_eui, network_server_id, created_at) VALUES {rows}"
 _INSERT_ATTEMPT = (
     'INSERT INTO attempt (delivery_id, number, at, "trigger", duration, revision, status, cause, detail,'
     " remote_address, response_headers, response_body, truncated) VALUES {rows}"
@@ -76,22 +76,26 @@ _QUEUED = (Outcome.QUEUED.value, "", None)
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A message and the connections it goes to; none: it is kept in the log as FILTERED.
+    """A message and the connections it goes to; none: it is kept in the log as FILTERED, `unrouted` says why.
 
-    For the connections in `expired` it is too old already: EXPIRED.
+    For the connections in `expired` it is too old already: EXPIRED. `expires_at` says for which connections it will
+    be, and when, because of the flow that leads there.
     """
 
     message: Message
     connection_ids: tuple[int, ...]
     expired: frozenset[int] = frozenset()
+    expires_at: Mapping[int, datetime] = field(default_factory=dict)
+    unrouted: str = NO_ROUTE
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The message is durable: which connections got it; a repeat went nowhere again."""
+    """The message is durable: its id, and which connections got it; a repeat has no id and went nowhere again."""
 
     connection_ids: tuple[int, ...]
     is_repeat: bool = False
+    message_id: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +217,7 @@ class Queue:
                 callback(placed)
 
     def _put_batch(self, sql: Sql, puts: Sequence[Put]) -> list[_Written]:
-        """Write messages, their deliveries, devices and fingerprints; runs in the writer."""
+        """Write messages, their deliveries and fingerprints; runs in the writer."""
         known = _seen_fingerprints(sql, puts)
         live = _live_connections(sql, puts)
         rows = _Rows()
@@ -223,38 +227,44 @@ class Queue:
                 written.append(_Written(Accepted((), is_repeat=True)))
                 continue
             known.add(put.message.fingerprint)
-            placed = self._add_rows(rows, put, live)
-            written.append(_Written(Accepted(put.connection_ids), placed))
+            message_id = self._take_id()
+            placed = self._add_rows(rows, put, live, message_id)
+            written.append(_Written(Accepted(put.connection_ids, message_id=message_id), placed))
         rows.write(sql)
         return written
 
-    def _add_rows(self, rows: "_Rows", put: Put, live: set[int]) -> list[tuple[int, Placed]]:
+    def _add_rows(self, rows: "_Rows", put: Put, live: set[int], message_id: int) -> list[tuple[int, Placed]]:
         """Add a message's rows; return what its lanes are to be handed."""
         each = put.message
         at, aged_from = to_micros(each.received_at), to_micros(each.aged_from)
-        message_id = self._take_id()
         rows.messages.append(
             (message_id, each.network_server_id, each.root, each.dev_eui, each.f_cnt, at, each.body)
         )
         rows.seen.append((at // _HOUR, each.fingerprint, at))
-        if each.dev_eui is not None:
-            rows.devices.append((each.dev_eui, each.network_server_id, at))
         placed: list[tuple[int, Placed]] = []
         for connection_id in put.connection_ids or (None,):
-            state = _first_state(connection_id, put.expired, live, at)
+            state = _first_state(connection_id, put, live, at)
             delivery_id = self._take_id()
             place = (delivery_id, message_id, connection_id, each.order_key, delivery_id)
-            rows.deliveries.append((*place, at, aged_from, *state, 0, 0))
+            expires_at = put.expires_at.get(connection_id) if connection_id is not None else None
+            rows.deliveries.append((*place, at, aged_from, to_micros(expires_at), *state, 0, 0))
             if connection_id is not None and state == _QUEUED:
-                placed.append((connection_id, self._place(connection_id, delivery_id, each)))
+                waiting = Waiting(
+                    delivery_id,
+                    delivery_id,
+                    each.order_key,
+                    each.aged_from,
+                    each.received_at,
+                    expires_at=expires_at,
+                )
+                placed.append((connection_id, self._place(connection_id, waiting, each.body)))
         return placed
 
-    def _place(self, connection_id: int, delivery_id: int, each: Message) -> Placed:
+    def _place(self, connection_id: int, waiting: Waiting, body: bytes) -> Placed:
         """Return a delivery linked to the one before it: a lane sees by that whether it has missed something."""
         after = self._last_positions.get(connection_id, 0)
-        self._last_positions[connection_id] = delivery_id
-        waiting = Waiting(delivery_id, delivery_id, each.order_key, each.aged_from, each.received_at)
-        return Placed(waiting, each.body, after)
+        self._last_positions[connection_id] = waiting.position
+        return Placed(waiting, body, after)
 
     def _take_id(self) -> int:
         self._next_id += 1
@@ -268,26 +278,22 @@ class _Rows:
         self.messages: list[tuple[Any, ...]] = []
         self.deliveries: list[tuple[Any, ...]] = []
         self.seen: list[tuple[Any, ...]] = []
-        self.devices: list[tuple[Any, ...]] = []
 
     def write(self, sql: Sql) -> None:
         for statement, rows in (
             (_INSERT_MESSAGE, self.messages),
             (_INSERT_DELIVERY, self.deliveries),
             (_INSERT_SEEN, self.seen),
-            (_INSERT_DEVICE, self.devices),
         ):
             write_rows(sql, statement, rows)
 
 
-def _first_state(
-    connection_id: int | None, expired: frozenset[int], live: set[int], at: int
-) -> tuple[str, str, int | None]:
+def _first_state(connection_id: int | None, put: Put, live: set[int], at: int) -> tuple[str, str, int | None]:
     """Return outcome, reason and settling time of a new delivery."""
-    if connection_id in expired:
+    if connection_id in put.expired:
         return Outcome.EXPIRED.value, TOO_OLD, at
     if connection_id is None:
-        return Outcome.FILTERED.value, NO_ROUTE, at
+        return Outcome.FILTERED.value, put.unrouted, at
     if connection_id not in live:
         return Outcome.DISCARDED.value, CONNECTION_DELETED, at
     return _QUEUED

@@ -25,16 +25,21 @@ def write_rows(sql: Connection, statement: str, rows: Sequence[Row]) -> None:
 
 
 def find_any(sql: Connection, statement: str, values: Collection[Any], *others: Any) -> set[Any]:
-    """Return the first column of what a query finds; in it `{values}` stands for `?,?,...`, before `others`.
+    """Return the first column of what a query finds; in it `{values}` stands for `?,?,...`, before `others`."""
+    return {row[0] for row in find_rows(sql, statement, values, *others)}
 
-    The last value is repeated up to a power of two, for the driver's cache.
+
+def find_rows(sql: Connection, statement: str, values: Collection[Any], *others: Any) -> Sequence[Any]:
+    """Return what a query finds; in it `{values}` stands for `?,?,...`, before `others`.
+
+    A value is repeated up to a power of two, for the driver's cache.
     """
     if not values:
-        return set()
+        return ()
     places = 1 << (len(values) - 1).bit_length()
     padded = (*values, *repeat(next(iter(values)), places - len(values)))
     text = statement.replace("{values}", ",".join("?" * places))
-    return {row[0] for row in sql.exec_driver_sql(text, (*padded, *others))}
+    return sql.exec_driver_sql(text, (*padded, *others)).all()
 
 
 def _powers_of_two(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

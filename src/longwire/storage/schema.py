@@ -62,6 +62,7 @@ network_server = Table(
     Column("revision", Integer, nullable=False, server_default="1"),
     Column("document", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("last_uplink_at", BigInteger),
 )
 
 device = Table(
@@ -75,6 +76,7 @@ device = Table(
     Column("tags", Text, comment="set by hand: a JSON array"),
     Column("learned_name", Text, comment="of the last CustomerData that had one"),
     Column("learned_tags", Text, comment="of the last CustomerData that had them: a JSON array"),
+    Column("learned_driver", Text, comment="the last DriverCfg: a JSON object"),
     Column("last_seen_at", BigInteger),
     Column("f_cnt_up", BigInteger),
     Column("last_rssi", Float),

@@ -25,6 +25,8 @@ def waiting_in_order(connection_id: int) -> sa.Select[Any]:
             column.not_before,
             column.received_at,
             column.replayed_after,
+            # What is replayed is wanted whatever the flow that led here once said.
+            sa.case((column.replayed_at.is_(None), column.expires_at)).label("expires_at"),
             sa.func.coalesce(column.replayed_at, column.aged_from, column.received_at).label("aged_from"),
         )
         .where(column.connection_id == connection_id, sa.text("outcome = 'QUEUED'"))
@@ -44,6 +46,7 @@ def as_waiting(row: Row[Any]) -> Waiting:
         row.resends,
         from_micros(row.not_before),
         row.replayed_after,
+        from_micros(row.expires_at),
     )
 
 

@@ -22,8 +22,6 @@ _TAG = re.compile(r'"([0-9]{1,18})"')
 _PLANNED: dict[str, tuple[Method, ...]] = {
     "/connections/preview": ("POST",),
     "/connections/{_id:str}/test": ("POST",),
-    "/devices": ("GET", "POST"),
-    "/devices/{_id:str}": ("GET", "PUT", "PATCH", "DELETE"),
     "/replays": ("POST",),
     "/replays/{_id:str}": ("GET", "DELETE"),
     "/drivers": ("GET", "POST"),

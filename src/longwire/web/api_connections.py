@@ -15,6 +15,7 @@ from longwire.core.http import Endpoint
 from longwire.core.kinds import Choice, Text
 from longwire.storage.activity import Activity
 from longwire.storage.configurations import Configurations, Listed
+from longwire.storage.devices import Devices
 from longwire.storage.edit import Edit, replaced_by
 from longwire.storage.flows import Flows
 from longwire.web.api import (
@@ -82,6 +83,7 @@ class ConnectionsApi:
 
     configurations: Configurations
     flows: Flows
+    devices: Devices
     activity: Activity
     refuses: Callable[[Endpoint], Awaitable[tuple[str, str] | None]]
     base_url: str
@@ -154,7 +156,8 @@ class ConnectionsApi:
         keep = _keeps_backlog(request)
         number, expected = resource_id(connection_id, "connection"), expected_revisions(request)
         await self.configurations.delete(number, expected, author_of(request), keep_backlog=keep)
-        await self.flows.load()
+        self.flows.router.forget_connection(number)
+        self.devices.forget_connection(number)
 
     async def show(self, connection_id: int, status: int = 200) -> Response[Any]:
         """Return the answer of a GET; raises NotFound."""

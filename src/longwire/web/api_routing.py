@@ -12,6 +12,7 @@ from longwire.core.kinds import Boolean
 from longwire.core.network_server import NETWORK_SERVER, parse_network_server
 from longwire.storage.flows import Flows
 from longwire.storage.network_servers import NetworkServers, StoredNetworkServer
+from longwire.storage.sightings import Sightings
 from longwire.web.api import created, document_of, edit_of, expected_revisions, resource_id, revision_tag
 from longwire.web.identity import author_of
 from longwire.web.operation import changing, creating, deleting, described, listing, showing
@@ -79,6 +80,7 @@ class NetworkServersApi:
 
     network_servers: NetworkServers
     base_url: str
+    sightings: Sightings
 
     def routes(self) -> list[HTTPRouteHandler]:
         """Return the route handlers."""
@@ -87,7 +89,7 @@ class NetworkServersApi:
         async def list_network_servers(request: Request[Any, Any, Any]) -> Response[Any]:
             page = parse_page(request.query_params)
             known = list(self.network_servers.known.values())[::-1]
-            shapes = [network_server_shape(each, self.base_url) for each in page_of(known, page)]
+            shapes = [self._shape(each) for each in page_of(known, page)]
             headers = page_headers(request.url.path, page, len(known), request.query_params)
             return Response(shapes, headers=headers)
 
@@ -95,8 +97,7 @@ class NetworkServersApi:
         async def create_network_server(request: Request[Any, Any, Any]) -> Response[Any]:
             server = parse_network_server(await document_of(request))
             stored = await self.network_servers.create(server, author_of(request))
-            shape = network_server_shape(stored, self.base_url)
-            return created(request, stored.id, shape, revision_tag(stored.revision))
+            return created(request, stored.id, self._shape(stored), revision_tag(stored.revision))
 
         return [list_network_servers, create_network_server, *self._routes_of_one()]
 
@@ -120,13 +121,17 @@ class NetworkServersApi:
         @delete("/networkServers/{network_server_id:str}", opt=described(deleting(NETWORK_SERVER, _FORCE)))
         async def delete_network_server(request: Request[Any, Any, Any], network_server_id: str) -> None:
             expected, force = expected_revisions(request), _is_forced(request)
+            # Devices that were just heard for the first time use it too.
+            await self.sightings.write()
             await self.network_servers.delete(network_server_id, expected, author_of(request), force=force)
 
         return [get_network_server, change_network_server, delete_network_server]
 
     def _show(self, stored: StoredNetworkServer) -> Response[Any]:
-        shape = network_server_shape(stored, self.base_url)
-        return Response(shape, headers=revision_tag(stored.revision))
+        return Response(self._shape(stored), headers=revision_tag(stored.revision))
+
+    def _shape(self, stored: StoredNetworkServer) -> dict[str, Any]:
+        return network_server_shape(stored, self.base_url, self.sightings.last_uplink_at(stored.id))
 
 
 def _is_forced(request: Request[Any, Any, Any]) -> bool:

@@ -14,6 +14,7 @@ from longwire.storage.configurations import Configurations
 from longwire.storage.downlinks import Downlinks, Route, Ticket
 from longwire.storage.network_servers import NetworkServers
 from longwire.web.body import parse_json_body
+from longwire.web.roads import Roads
 
 MOST_WAITING = 100
 """Downlinks of one device that wait or are under way."""
@@ -23,14 +24,14 @@ MOST_WAITING = 100
 class DownlinkDoor:
     """Accepts downlinks.
 
-    `routes` gives the connections that a device's messages go to; `hand_over` gives a durable downlink to its lane,
+    `roads` knows where a device's messages go; `hand_over` gives a durable downlink to its lane,
     `count_waiting` says how many a device has there.
     """
 
     configurations: Configurations
     network_servers: NetworkServers
     downlinks: Downlinks
-    routes: Callable[[DevEui], tuple[int, ...]]
+    roads: Roads
     hand_over: Callable[[Ticket], None]
     count_waiting: Callable[[DevEui, str], int]
     now: Callable[[], datetime]
@@ -61,9 +62,9 @@ class DownlinkDoor:
 
     async def _route(self, dev_eui: DevEui, connection_id: int) -> tuple[Route, Credentials]:
         """Return where a device's downlink goes, and as whom its network server knows us."""
-        if connection_id not in self.routes(dev_eui):
+        if connection_id not in await self.roads.connections_of(dev_eui):
             raise Forbidden(f"DevEUI_downlink.DevEUI: {dev_eui} is not routed to this connection")
-        server_id = await self.downlinks.network_server_of(dev_eui)
+        server_id = await self.roads.devices.network_server_of(dev_eui)
         stored = self.network_servers.known.get(server_id or "")
         if stored is None:
             raise Forbidden(f"DevEUI_downlink.DevEUI: nothing was received from {dev_eui} yet")

@@ -8,17 +8,19 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
+from longwire.core import device, network_server
 from longwire.core.configuration import Connection
 from longwire.core.connection_state import Status
 from longwire.core.delivery import Outcome, Trigger
 from longwire.core.fields import MASK, without_none
 from longwire.core.headers import is_secret_header
-from longwire.core.network_server import mask, to_document
 from longwire.core.request import CannotRender, Sending, Target, build_request
 from longwire.storage.configurations import Listed
+from longwire.storage.devices import StoredDevice
 from longwire.storage.flows import StoredFlow
 from longwire.storage.micros import from_micros
 from longwire.storage.network_servers import StoredNetworkServer
+from longwire.storage.sightings import count_of_day
 
 # A member of a message, at any depth of quoting: a logged answer may hold JSON as text.
 _DOWNLINK_MEMBER = re.compile(rb'(downlinkU(?:rl|RL)\\*"\s*:\s*\\*")((?:[^"\\]|\\[^"\\])*)')
@@ -73,14 +75,34 @@ def connection_shape(listed: Listed, base_url: str, lag: int) -> dict[str, Any]:
     )
 
 
-def network_server_shape(stored: StoredNetworkServer, base_url: str) -> dict[str, Any]:
+def network_server_shape(
+    stored: StoredNetworkServer, base_url: str, last_uplink_at: int | None
+) -> dict[str, Any]:
     """Return a network server as GET shows it."""
-    return {
-        "id": stored.id,
-        **mask(to_document(stored.server)),
-        "uplinkUrl": f"{base_url}/ingest/{stored.id}",
-        "createdAt": iso(stored.created_at),
-    }
+    return without_none(
+        {
+            "id": stored.id,
+            **network_server.mask(network_server.to_document(stored.server)),
+            "uplinkUrl": f"{base_url}/ingest/{stored.id}",
+            "lastUplinkAt": iso_micros(last_uplink_at),
+            "createdAt": iso(stored.created_at),
+        }
+    )
+
+
+def device_shape(stored: StoredDevice, now: datetime) -> dict[str, Any]:
+    """Return a device as GET shows it."""
+    row = stored.row
+    return without_none(
+        {
+            **device.to_document(stored.device, stored.learned),
+            "lastSeenAt": iso_micros(row.last_seen_at),
+            "fCntUp": row.f_cnt_up,
+            "lastRSSI": row.last_rssi,
+            "lastSNR": row.last_snr,
+            "uplinksLast24h": count_of_day(row, now),
+        }
+    )
 
 
 def flow_shape(stored: StoredFlow) -> dict[str, Any]:

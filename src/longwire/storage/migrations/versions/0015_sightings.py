@@ -1,0 +1,18 @@
+"""What drivers a device has, and when a network server sent last; devices seen so far count from here on.
+
+Revision ID: 0015
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0015"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the columns."""
+    op.add_column("device", sa.Column("learned_driver", sa.Text(), nullable=True))
+    op.add_column("network_server", sa.Column("last_uplink_at", sa.BigInteger(), nullable=True))
