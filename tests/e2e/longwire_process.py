@@ -49,6 +49,7 @@ class Longwire:
             "LONGWIRE_MAX_REQUESTS_PER_MINUTE": "0",
             **(settings or {}),
         }
+        self.command = [PROGRAM, "serve"]
         self.api = Api(self.port, OWNER_KEY)
         self._process: subprocess.Popen[bytes] | None = None
         started.append(self)
@@ -57,7 +58,7 @@ class Longwire:
         """Start the program and do not wait for it."""
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
-                [PROGRAM, "serve"],
+                self.command,
                 env=environment(self.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -10,7 +10,7 @@ import uvicorn
 
 from longwire.core.errors import Misconfigured
 from longwire.settings import Settings
-from longwire.web.protocol import BoundedHttpProtocol
+from longwire.web.protocol import LongwireProtocol
 from longwire.web.server import Front
 
 
@@ -39,7 +39,7 @@ def make_server(front: Front) -> uvicorn.Server:
     return _Server(
         uvicorn.Config(
             front,
-            http=BoundedHttpProtocol,
+            http=LongwireProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

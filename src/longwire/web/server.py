@@ -25,12 +25,13 @@ from longwire.core.errors import (
     StorageUnavailable,
 )
 from longwire.sources.ingest_request import IngestRequest
+from longwire.web.answer import ACCEPTED, Answer, refusal
 from longwire.web.api import BASE
 from longwire.web.api_document import document_routes, write_document
 from longwire.web.api_swagger import swagger_routes
 from longwire.web.body import ClientGone, read_body
 from longwire.web.downlink_door import DownlinkDoor
-from longwire.web.errors import JSON, MethodNotAllowed, error_body, error_headers, internal_error, status_of
+from longwire.web.errors import MethodNotAllowed, error_body, error_headers, internal_error, status_of
 from longwire.web.identity import Authentication, require_right, right_needed
 from longwire.web.ingest import Ingest
 from longwire.web.metrics_page import CONTENT_TYPE, MetricsPage
@@ -38,15 +39,6 @@ from longwire.web.shapes import hide_downlink_addresses
 
 _INGEST = re.compile(r"/ingest/([^/]+)(/.*)?")
 _DOWNLINKS = "/iot-flow/downlinkMessages/"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A response without a framework."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", JSON),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +59,20 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever it is, in the API's shape."""
-        correlation_id = f"{self.start_id}{next(self.numbers):08x}"
+        correlation_id = self.next_correlation_id()
         scope["state"] = {"correlation_id": correlation_id}
         try:
             answer = await self._answer(scope, receive, _with_correlation(send, correlation_id))
         except ClientGone:
             return
-        except LongwireError as error:
-            answer = _refusal(error, correlation_id)
-        except Exception:  # noqa: BLE001 - the HTTP door: a bug becomes a 500 with a correlation id
-            answer = _refusal(internal_error(correlation_id), correlation_id)
+        except Exception as error:  # noqa: BLE001 - the HTTP door: a bug becomes a 500 with a correlation id
+            answer = refusal(error, correlation_id)
         if answer is not None:
             await _send_answer(_with_correlation(send, correlation_id), answer)
+
+    def next_correlation_id(self) -> str:
+        """Return an id for a request, unique among all starts."""
+        return f"{self.start_id}{next(self.numbers):08x}"
 
     async def _answer(self, scope: Any, receive: Receive, send: Send) -> Answer | None:
         """Return the answer, or None when Litestar has given it."""
@@ -108,7 +102,7 @@ class Front:
             self.now(),
         )
         await self.ingest.accept(request)
-        return Answer(200, b"{}")
+        return ACCEPTED
 
     async def _accept_downlink(self, downlink_uuid: str, scope: Any, receive: Receive) -> Answer:
         if scope["method"] != "POST":
@@ -190,10 +184,6 @@ def _on_framework_error(request: Request[Any, Any, Any], error: HTTPException) -
 
 def _on_bug(request: Request[Any, Any, Any], _error: Exception) -> Response[bytes]:
     return _on_error(request, internal_error(request.scope["state"]["correlation_id"]))
-
-
-def _refusal(error: LongwireError, correlation_id: str) -> Answer:
-    return Answer(status_of(error), error_body(error, correlation_id), tuple(error_headers(error)))
 
 
 def _with_correlation(send: Send, correlation_id: str) -> Send:
