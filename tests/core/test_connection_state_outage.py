@@ -264,6 +264,7 @@ def test_calm_gives_up_and_stays_closed_until_a_command() -> None:
     seconds_of_tries(life, 5 + 72 + 24, FAILED_TRY)
     assert (life.state.status, life.state.retry_at) == (Status.CLOSED, None)
     assert life.now == T0 + 36 * H
+    assert [each.status for each in life.reports] == [Status.CLOSING, Status.CLOSED]
 
     given_up = life.state
     life.pass_time(100 * D)

@@ -7,6 +7,7 @@ from tests.engine.scripted_server import ScriptedServer
 from tests.engine.stage import T0, S, Stage
 
 from longwire.core.connection_state import Event, Status
+from longwire.core.event import Kind
 
 M = timedelta(minutes=1)
 H = timedelta(hours=1)
@@ -94,6 +95,7 @@ async def test_a_restart_of_longwire_does_not_wake_what_calm_has_given_up(
     await stage.put(connection, "A1")
     await stage.run_lane(connection)
     await stage.pass_time(36 * H)
+    assert [each.kind for each in stage.events] == [Kind.CONNECTION_CLOSING, Kind.CONNECTION_GAVE_UP]
     await server.open()
     await stage.stop_lane(connection)
     await stage.run_lane(connection, Event.RESUME)

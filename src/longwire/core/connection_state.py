@@ -96,7 +96,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Tell the operator: the connection closed, or is open again."""
+    """Tell the operator: the connection closed, is open again, or is not tried any more."""
 
     status: Status
     reason: str
@@ -222,6 +222,7 @@ def _commands(before: State, after: State) -> tuple[Command, ...]:
         return (Probe(),)
     is_first_trouble = before.outage is None and after.outage is not None
     is_new_refusal = after.status is Status.AUTHENTICATION_FAILED and after.reason != before.reason
-    if is_first_trouble or is_new_refusal:
+    has_given_up = after.status in WAITING and after.retry_at is None
+    if is_first_trouble or is_new_refusal or has_given_up:
         return (Report(after.status, after.reason),)
     return ()

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from longwire.core.connection_state import Report, State, Status
+from longwire.core.connection_state import WAITING, Report, State, Status
 from longwire.core.delivery import Outcome
 
 COUNTED_FOR = timedelta(minutes=10)
@@ -296,10 +296,10 @@ def of_report(connection_id: int, report: Report, state: State, at: datetime) ->
     """Return what the operator is told of a connection's state."""
     if report.status is Status.OPENED:
         kind = Kind.CONNECTION_OPENED
+    elif state.status in WAITING and state.retry_at is None:
+        kind = Kind.CONNECTION_GAVE_UP
     elif report.status is Status.AUTHENTICATION_FAILED:
         kind = Kind.CONNECTION_AUTHENTICATION_FAILED
-    elif state.status is Status.CLOSED and state.retry_at is None:
-        kind = Kind.CONNECTION_GAVE_UP
     else:
         kind = Kind.CONNECTION_CLOSING
     return Occurrence(kind, at, connection_id, report.reason)
