@@ -23,13 +23,14 @@ SECURITY_CASES = {
 }
 
 
-def test_the_diagram_of_the_states_is_that_of_the_table() -> None:
-    spec = importlib.util.spec_from_file_location("state_diagram", DOCS / "state_diagram.py")
+@pytest.mark.parametrize(("script", "page"), [("state_diagram", "states"), ("event_catalogue", "events")])
+def test_a_page_that_is_written_from_a_table_is_that_of_the_table(script: str, page: str) -> None:
+    spec = importlib.util.spec_from_file_location(script, DOCS / f"{script}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert (DOCS / "states.md").read_text() == module.page(), "run: python docs/state_diagram.py"
+    assert (DOCS / f"{page}.md").read_text() == module.page(), f"run: python docs/{script}.py"
 
 
 def rows(page: str) -> Iterator[list[str]]:

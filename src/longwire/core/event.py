@@ -190,7 +190,7 @@ class Kind(Enum):
 
 
 # What to do when there was no answer, by the first word of the cause.
-_ADVICE: Mapping[str, str] = {
+ADVICE: Mapping[str, str] = {
     "refused": "Check that the destination is running and listens on this port; Longwire tries again by itself",
     "reset": "Look into the destination's log; Longwire tries again by itself",
     "timeout": "Check the destination's load and the firewalls between, or raise configuration.requestTimeout",
@@ -275,7 +275,7 @@ def advise(occurrence: Occurrence) -> str:
     """Return what to do about a connection that closes, by the cause's first word."""
     if occurrence.kind is not Kind.CONNECTION_CLOSING:
         return ""
-    return _ADVICE.get(occurrence.cause.partition(":")[0], _LOOK)
+    return ADVICE.get(occurrence.cause.partition(":")[0], _LOOK)
 
 
 _OUTCOMES: Mapping[Outcome, Kind] = {

@@ -27,6 +27,7 @@ from longwire.core.request import CannotRender, Sending, Target, build_request
 from longwire.net.client import Client
 
 _SHORTEST_SECRET = 4
+_SECRET_BEGINNING = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,15 @@ class Sender:
 
     async def _send(self, request: HttpRequest, *, fresh: bool) -> HttpResponse | TransportFailure:
         """Return the result; a lane that ends cancels its visits, and each still records what it had sent."""
+        timeout = self._target.configuration.request_timeout
         try:
-            return await self._client.send(request, self._target.configuration.request_timeout, fresh=fresh)
+            result = await self._client.send(request, timeout, fresh=fresh)
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is not None:
                 task.uncancel()
             return TransportFailure(Cause.STOPPED, STOPPED_DETAIL)
+        # What no HTTP was is shown: it may be the request, sent back.
+        return _failure_without_secrets(result, request) if isinstance(result, TransportFailure) else result
 
     def _attempt(
         self,
@@ -167,16 +171,33 @@ def _kept_response(response: HttpResponse, request: HttpRequest) -> HttpResponse
 
 def without_secrets(response: HttpResponse, request: HttpRequest) -> HttpResponse:
     """Return the response with every secret of the request masked: many test endpoints echo what they get."""
-    secrets = {
+    body, headers = response.body, response.headers
+    for secret in _secrets(request):
+        body = body.replace(secret, MASK.encode())
+        text = secret.decode("latin-1")
+        headers = tuple((name.replace(text, MASK), value.replace(text, MASK)) for name, value in headers)
+    return replace(response, body=body, headers=headers)
+
+
+def _failure_without_secrets(failure: TransportFailure, request: HttpRequest) -> TransportFailure:
+    """Return the failure with every secret of the request masked, also one that was cut off in its middle."""
+    detail = failure.detail
+    for secret in _secrets(request):
+        text = secret.decode("latin-1")
+        detail = detail.replace(text, MASK)
+        beginning = text[:_SECRET_BEGINNING]
+        if len(text) > len(beginning) and beginning in detail:
+            detail = detail[: detail.index(beginning)] + MASK
+    return replace(failure, detail=detail)
+
+
+def _secrets(request: HttpRequest) -> list[bytes]:
+    """Return the values of headers that are secret, and their words, the longest first."""
+    found = {
         secret
         for name, value in request.headers
         if is_secret_header(name)
         for secret in (value, *value.split())
         if len(secret) >= _SHORTEST_SECRET
     }
-    body, headers = response.body, response.headers
-    for secret in sorted(secrets, key=len, reverse=True):
-        body = body.replace(secret, MASK.encode())
-        text = secret.decode("latin-1")
-        headers = tuple((name, value.replace(text, MASK)) for name, value in headers)
-    return replace(response, body=body, headers=headers)
+    return sorted(found, key=len, reverse=True)
