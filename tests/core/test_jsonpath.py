@@ -318,7 +318,7 @@ def test_nothing_found_is_named() -> None:
         ("$[?(@ =~ /a(/)]", 9, "missing )"),
         ("$[?(@ =~ /a/x)]", 12, "unknown flag of a regular expression in 'x'; there is i"),
         ("$[?(@ =~ /a)]", 9, "this / has no end"),
-        ("$[?(@ =~ /(a?){300}a{300}/)]", 9, "too large"),
+        ("$[?(@ =~ /(a?){700}a{700}/)]", 9, "too large"),
         ("$[?(@.a == 'x)]", 11, "this ' has no end"),
         ("$[?(__import__('os').system('x'))]", 4, "expected a path"),
     ],

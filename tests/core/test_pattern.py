@@ -229,3 +229,30 @@ def test_a_pattern_is_compiled_or_refused_with_a_position_inside_it(text: str) -
 def test_any_other_name_can_be_asked_for(name: str) -> None:
     content = json.dumps({name.strip(): "found"}).encode()
     assert rendered(f"{{{name}}}", content).text == "found"
+
+
+# What a part of a pattern is written as, and what it becomes.
+PARTS = st.one_of(
+    st.text("ab /?=&|'$[]()@\\", min_size=1, max_size=5).map(lambda text: (text, text)),
+    st.sampled_from([("{{", "{"), ("}}", "}")]),
+    st.text("ab}|{[/$", max_size=5).map(lambda text: (f"{{Missing|'{text}'}}", text)),
+    st.sampled_from(
+        [
+            ("{DevEUI}", "70B3D5E75E000001"),
+            ("{ Time | LrrSNR }", "-7.250"),
+            ("{$..Missing|FPort}", "5"),
+            ("{$.DevEUI_uplink.Lrrs[?(@.Lrrid =~ /[1}|']/)].Lrrid}", "1"),
+            ("{$..['a\"b']}", "quoted"),
+            ("{Missing}", ""),
+        ]
+    ),
+)
+
+
+@given(st.lists(PARTS, max_size=8))
+@examples(200)
+def test_a_pattern_renders_to_what_its_parts_render_to(parts: list[tuple[str, str]]) -> None:
+    source = "".join(written for written, _ in parts)
+
+    assert rendered(source).text == "".join(text for _, text in parts)
+    assert compile_pattern(source, "x") == compile_pattern(source, "y")

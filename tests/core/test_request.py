@@ -13,7 +13,7 @@ from longwire.core.configuration import parse_connection
 from longwire.core.http import Endpoint, HttpRequest
 from longwire.core.json_text import quote
 from longwire.core.message import ROOTS
-from longwire.core.request import CannotRender, Sending, Target, build_request
+from longwire.core.request import CannotRender, Prepared, Sending, Target, build_request
 
 NOW = datetime(2026, 3, 14, 10, 26, 53, 999_999, tzinfo=UTC)
 DOWNLINK_URL = "http://localhost:8080/iot-flow/downlinkMessages/0b2e"
@@ -29,16 +29,16 @@ OWN = [
 
 def build(
     body: bytes = BODY, url: str = "https://sink/up", headers: dict[str, str] | None = None, **others: Any
-) -> HttpRequest | CannotRender:
+) -> Prepared | CannotRender:
     configuration = {"destinationURL": url, "headers": headers or {}, **others}
     connection = parse_connection({"connectorId": "actility-http-iot", "configuration": configuration})
     return build_request(Target(connection.configuration, DOWNLINK_URL), body, Sending("msg_1", 2, NOW))
 
 
 def built(*arguments: Any, **named: Any) -> HttpRequest:
-    request = build(*arguments, **named)
-    assert isinstance(request, HttpRequest)
-    return request
+    prepared = build(*arguments, **named)
+    assert isinstance(prepared, Prepared)
+    return prepared.request
 
 
 def refused(*arguments: Any, **named: Any) -> str:
@@ -61,6 +61,30 @@ def test_a_message_is_posted_to_the_destination_with_our_headers_first() -> None
         ("x-building", b"BuildingA"),
         ("Accept", b"*/*"),
     ]
+
+
+def test_placeholders_without_a_value_are_named_with_their_place() -> None:
+    url = "http://sink/{Missing}?a={DevEUI}&b={$..nope}"
+    headers = {"X-A": "{Name}{Time|x.y}", "X-B": "b", "X-C": "{Missing|'c'}"}
+
+    prepared = build(url=url, headers=headers)
+
+    assert isinstance(prepared, Prepared)
+    assert prepared.empty == (
+        "destinationURL: {Missing}",
+        "destinationURL: {$..nope}",
+        "headers.X-A: {Time|x.y}",
+    )
+    assert prepared.request.target == "/?a=70B3D5E75E000001&b="
+
+
+@pytest.mark.parametrize("header", ["{$..*..*..*}", "{$.DevEUI_uplink.x[?(@ in $.DevEUI_uplink.x)]}"])
+def test_patterns_that_take_too_much_work_cannot_be_rendered(header: str) -> None:  # AP-13
+    body = b'{"DevEUI_uplink":{"x":[%s1]}}' % (b"[1,2]," * 30_000)
+
+    reason = "its patterns take more than 50000 steps on this message"
+    assert refused(body, headers={"X-A": header}) == f"headers.X-A: {reason}"
+    assert refused(body, "http://sink/?q=" + header) == f"destinationURL: {reason}"
 
 
 @pytest.mark.parametrize("name", ["Content-Type", "content-type", "CONTENT-TYPE"])
@@ -167,14 +191,16 @@ def test_a_body_whose_members_nobody_asks_for_is_not_changed_by_patterns() -> No
 
 @given(st.text(max_size=30), st.text(max_size=10))
 @examples(100)
-def test_no_value_can_add_a_header_or_a_request_line(name: str, other: str) -> None:
+def test_no_value_can_add_a_header_or_a_request_line(name: str, other: str) -> None:  # HI-05
     body = b'{"DevEUI_uplink":{"Name":' + quote(name) + b',"Other":' + quote(other) + b"}}"
-    request = build(body, "http://sink/d/{Name}?o={Other}", {"X-A": "{Name}", "X-B": "{Other}"})
+    headers = {"X-A": "{Name}", "X-B": "{$..Other}", "X-C": "{$.DevEUI_uplink.*}"}
+    prepared = build(body, "http://sink/d/{$..Name}?o={Other}", headers)
 
-    if isinstance(request, CannotRender):
+    if isinstance(prepared, CannotRender):
         assert name in {".", ".."}
         return
-    assert [each for each, _ in request.headers] == [each for each, _ in OWN] + ["X-A", "X-B"]
+    request = prepared.request
+    assert [each for each, _ in request.headers] == [each for each, _ in OWN] + ["X-A", "X-B", "X-C"]
     assert all(not set(b"\r\n\0").intersection(value) for _, value in request.headers)
     assert request.target.isascii()
     assert set(" \r\n\0#").isdisjoint(request.target)

@@ -12,8 +12,7 @@ from longwire.clock import SimulatedClock
 from longwire.core.connection_state import Status
 from longwire.core.delivery import Settlement
 from longwire.core.errors import StorageUnavailable
-from longwire.core.http import HttpRequest
-from longwire.core.request import CannotRender, Sending, Target, build_request
+from longwire.core.request import CannotRender, Prepared, Sending, Target, build_request
 from longwire.engine import sender
 from longwire.storage.queue_sql import Queue
 
@@ -135,7 +134,7 @@ async def test_nothing_is_sent_before_the_state_that_allows_it_is_durable(
 async def test_a_bug_with_one_message_parks_it_and_the_others_go_on(
     stage: Stage, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stumble(target: Target, body: bytes, sending: Sending) -> HttpRequest | CannotRender:
+    def stumble(target: Target, body: bytes, sending: Sending) -> Prepared | CannotRender:
         if b'"FCntUp":13' in body:
             raise ZeroDivisionError
         return build_request(target, body, sending)

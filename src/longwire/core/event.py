@@ -134,6 +134,14 @@ class Kind(Enum):
         "Correct the member of the configuration that is named and replay them from the log",
         is_counted=True,
     )
+    PATTERN_EMPTY = Entry(
+        "dlv-2005",
+        Level.WARN,
+        "Pattern without a value",
+        "On connection {connection} patterns found nothing in a message and became empty {times}: {cause}",
+        "Correct the pattern, or give it an alternative: {CustomerData.name|DevEUI|'none'}",
+        is_counted=True,
+    )
     MESSAGE_UNROUTED = Entry(
         "ing-3001",
         Level.WARN,

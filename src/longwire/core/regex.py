@@ -16,6 +16,7 @@ class Regex:
         options = re2.Options()
         options.max_mem = _MEMORY_BYTES
         options.case_sensitive = not ignore_case
+        options.never_capture = True
         options.log_errors = False
         try:
             self._compiled = re2.compile(source, options)
@@ -27,11 +28,12 @@ class Regex:
 
     def matches(self, text: str) -> bool:
         """Return whether the whole text matches."""
-        return self._compiled.fullmatch(text) is not None
+        # As bytes: for a str the library would also count where in it the match lies.
+        return self._compiled.fullmatch(text.encode()) is not None
 
     def steps_for(self, text: str) -> int:
         """Return how many steps of a `Reading` a match may cost: the automaton may visit each state for each byte."""
-        return 2 + (len(text) * self._instructions >> 8)
+        return 2 + (len(text) * self._instructions >> 6)
 
 
 def _explained(error: re2.error) -> str:

@@ -28,6 +28,14 @@ class CannotRender:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request as it is sent; `empty` names the placeholders that had no value (`headers.X-Site: {site}`)."""
+
+    request: HttpRequest
+    empty: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A connection as a request needs it: its configuration and its downlink address."""
 
@@ -44,20 +52,21 @@ class Sending:
     at: datetime
 
 
-def build_request(target: Target, body: bytes, sending: Sending) -> HttpRequest | CannotRender:
+def build_request(target: Target, body: bytes, sending: Sending) -> Prepared | CannotRender:
     """Return the request for a message's body as the queue keeps it."""
     configuration = target.configuration
     sent = _sent_body(target, body)
     if isinstance(sent, CannotRender):
         return sent
     reading = _reading(configuration, body)
-    target_text = _target(configuration, reading)
-    configured = _configured_headers(configuration, reading)
+    empty: list[str] = []
+    target_text = _target(configuration, reading, empty)
+    configured = _configured_headers(configuration, reading, empty)
     if isinstance(target_text, CannotRender):
         return target_text
     if isinstance(configured, CannotRender):
         return configured
-    return HttpRequest(
+    request = HttpRequest(
         endpoint=configuration.destination.endpoint,
         method="POST",
         target=target_text,
@@ -66,6 +75,7 @@ def build_request(target: Target, body: bytes, sending: Sending) -> HttpRequest 
         + tuple(configured),
         body=sent,
     )
+    return Prepared(request, tuple(empty))
 
 
 def _sent_body(target: Target, body: bytes) -> bytes | CannotRender:
@@ -112,27 +122,32 @@ def _reading(configuration: Configuration, body: bytes) -> Reading:
     return read_message(body)
 
 
-def _target(configuration: Configuration, reading: Reading) -> str | CannotRender:
+def _target(configuration: Configuration, reading: Reading, empty: list[str]) -> str | CannotRender:
+    """Return path and query; add to `empty` the placeholders without a value."""
     try:
         rendered = render_target(configuration.destination, reading)
     except OverBudget as problem:
         return CannotRender(f"destinationURL: {problem}")
     if rendered is None:
         return CannotRender("destinationURL: a value would change the depth of the path ('.' or '..')")
+    empty += [f"destinationURL: {{{each}}}" for each in rendered.missing]
     return rendered.text
 
 
 def _configured_headers(
-    configuration: Configuration, reading: Reading
+    configuration: Configuration, reading: Reading, empty: list[str]
 ) -> list[tuple[str, bytes]] | CannotRender:
+    """Return the headers with their values; add to `empty` the placeholders without a value."""
     headers: list[tuple[str, bytes]] = []
     for name, value in configuration.headers:
         try:
-            text = pattern.render(value, reading, _without_breaks).text.encode()
+            rendered = pattern.render(value, reading, _without_breaks)
         except OverBudget as problem:
             return CannotRender(f"headers.{name}: {problem}")
+        text = rendered.text.encode()
         if len(text) > MAX_RENDERED_BYTES:
             return CannotRender(f"headers.{name}: longer than {MAX_RENDERED_BYTES} bytes once rendered")
+        empty += [f"headers.{name}: {{{each}}}" for each in rendered.missing]
         headers.append((name, text))
     return headers
 

@@ -26,14 +26,14 @@ from longwire.core.connection_state import (
 )
 from longwire.core.delivery import Outcome, Settlement, Waiting
 from longwire.core.errors import StorageUnavailable
-from longwire.core.event import Occurrence, of_report
+from longwire.core.event import Kind, Occurrence, of_report
 from longwire.core.http import Cause
 from longwire.core.hysteresis import Told, tell, tell_due
 from longwire.core.rate import FIRST_STEP, climb, make_pace, ramped
 from longwire.core.request import Target
 from longwire.engine.backlog import Backlog, Ready
 from longwire.engine.bodies import Budget
-from longwire.engine.sender import Sender
+from longwire.engine.sender import Sender, Visit
 from longwire.net.client import Client
 from longwire.storage.lane_states import LaneStates
 from longwire.storage.queue_sql import Placed, Queue
@@ -287,6 +287,8 @@ class Lane:
             visit = self._sender.failed_by_bug(ready.waiting, error)
         await self._settle(visit.settlement)
         self._tools.settled(self._desired.connection_id, ready.waiting, visit.settlement)
+        if visit.empty and not ready.waiting.attempt_count:
+            self._tell_empty(visit)
         if visit.closing is not None:
             self._report(_trouble(visit.cause), visit.closing)
         elif visit.has_answered:
@@ -297,6 +299,13 @@ class Lane:
             self._backlog.put_back(visit.staying)
         else:
             self._backlog.finish(ready.waiting)
+
+    def _tell_empty(self, visit: Visit) -> None:
+        connection_id = self._desired.connection_id
+        for placeholder in visit.empty:
+            self._tools.tell(
+                Occurrence(Kind.PATTERN_EMPTY, visit.settlement.at, connection_id, cause=placeholder)
+            )
 
     async def _settle(self, settlement: Settlement) -> None:
         """Record what a visit did; when the store cannot, keep it and try again until it can."""

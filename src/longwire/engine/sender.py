@@ -35,7 +35,8 @@ class Visit:
     """What a visit did: what to record, how the delivery waits if it stays, and what the destination showed.
 
     `closing` is why the connection must close, `cause` the failure behind it, where there was no answer;
-    `has_answered` says that the destination is there. None of these when nothing was sent.
+    `has_answered` says that the destination is there. None of these when nothing was sent. `empty` names the
+    placeholders of patterns that had no value.
     """
 
     settlement: Settlement
@@ -43,6 +44,7 @@ class Visit:
     closing: str | None = None
     cause: Cause | None = None
     has_answered: bool = False
+    empty: tuple[str, ...] = ()
 
 
 class Sender:
@@ -68,16 +70,18 @@ class Sender:
             now = self._clock.now()
             number = waiting.attempt_count + len(attempts) + 1
             sending = Sending(self._webhook_id(waiting.delivery_id), number, now)
-            request = build_request(self._target, body, sending)
-            if isinstance(request, CannotRender):
-                return self._unsent(waiting, request.outcome, request.reason)
+            prepared = build_request(self._target, body, sending)
+            if isinstance(prepared, CannotRender):
+                return self._unsent(waiting, prepared.outcome, prepared.reason)
+            request = prepared.request
             is_repeat = bool(attempts)
             result = await self._send(request, fresh=is_repeat)
             attempts.append(
                 self._attempt(number, Trigger.FRESH_SOCKET if is_repeat else trigger, now, request, result)
             )
             if is_repeat or isinstance(result, HttpResponse) or not result.on_reused_socket:
-                return self._judged(waiting, attempts, result)
+                visit = self._judged(waiting, attempts, result)
+                return replace(visit, empty=prepared.empty) if prepared.empty else visit
 
     def is_expired(self, waiting: Waiting) -> bool:
         """Return whether a message is too old to be sent."""

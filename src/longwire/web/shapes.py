@@ -156,10 +156,10 @@ def request_shape(
     if connection is None or row.trigger == Trigger.UNKNOWN.value:
         return _NOTHING_SENT
     target = Target(connection.configuration, downlink_url="")
-    request = build_request(target, body, Sending(webhook_id, row.number, from_micros(row.at)))
-    if isinstance(request, CannotRender):
+    prepared = build_request(target, body, Sending(webhook_id, row.number, from_micros(row.at)))
+    if isinstance(prepared, CannotRender):
         return _NOTHING_SENT
-    endpoint = request.endpoint
+    request, endpoint = prepared.request, prepared.request.endpoint
     headers = {
         name: MASK if is_secret_header(name) else value.decode(errors="replace")
         for name, value in request.headers
