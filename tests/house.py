@@ -1,6 +1,7 @@
-"""The house rules no other tool checks: the size of files and functions. Run by `make check`."""
+"""The house rules no other tool checks: size of files and functions, migrations in one line. Run by `make check`."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 30
 ROOT = Path(__file__).parent.parent
 CHECKED = ("src", "tests", "bench")
+MIGRATIONS = ROOT / "src/longwire/storage/migrations/versions"
 
 
 def broken_rules(path: Path) -> Iterator[str]:
@@ -31,11 +33,21 @@ def _first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (first.end_lineno or first.lineno) if has_docstring else first.lineno - 1
 
 
+def forks(folder: Path) -> Iterator[str]:
+    """Return a line for each migration that two others follow: a store could take only one of the ways."""
+    follows: dict[str, Path] = {}
+    for path in sorted(folder.glob("*.py")):
+        for before in re.findall(r'^down_revision = "(\w+)"', path.read_text(), re.MULTILINE):
+            if before in follows:
+                yield f"{path.name} and {follows[before].name} both follow {before}; one must follow the other"
+            follows[before] = path
+
+
 def main() -> int:
     """Print what is broken; return how much."""
     paths = sorted(path for folder in CHECKED for path in (ROOT / folder).rglob("*.py"))
-    generated = ROOT / "src/longwire/storage/migrations/versions"
-    found = [line for path in paths if generated not in path.parents for line in broken_rules(path)]
+    found = [line for path in paths if MIGRATIONS not in path.parents for line in broken_rules(path)]
+    found += forks(MIGRATIONS)
     print("\n".join(found) or f"house rules: {len(paths)} files kept")
     return len(found)
 

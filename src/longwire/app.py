@@ -348,7 +348,7 @@ def _parts(running: Running, authentication: Authentication) -> tuple[_Part, ...
         connections,
         DownlinksApi(store.downlinks, store.configurations, connections.show),
         FlowsApi(store.flows),
-        NetworkServersApi(store.network_servers, base_url, store.devices.sightings),
+        NetworkServersApi(store.network_servers, refuses, base_url, store.devices.sightings),
         DevicesApi(store.devices, SystemClock().now),
         DeliveriesApi(store.activity, store.configurations, store.queue, SystemClock().now),
         EventsApi(store.witness.events),

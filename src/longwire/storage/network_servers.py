@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -85,17 +85,20 @@ class NetworkServers:
         self,
         network_server_id: str,
         edit: Edit,
+        check: Callable[[NetworkServer], Awaitable[None]],
         expected: Collection[int] | None = None,
         by: Author | None = None,
     ) -> StoredNetworkServer:
         """Save what `edit` makes of the stored document, and return it; a masked key keeps its value.
 
-        Raises NotFound, Stale when the revision is none of those expected, and what parse_network_server raises.
+        `check` may still refuse it by raising. Raises NotFound, Stale when the revision is none of those expected,
+        and what parse_network_server raises.
         """
         async with self._editing:
             stored = self.get(network_server_id)
             check_revision(stored.revision, expected)
             server = parse_network_server(edit(mask(to_document(stored.server))), stored.server)
+            await check(server)
             await self._database.write(lambda sql: self._update(sql, stored, server, by))
             await self.load()
             return self.get(network_server_id)

@@ -1,5 +1,6 @@
 """`/flows` and `/networkServers`: create, read, change, delete (specification, sections 10 and 18)."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,9 +8,11 @@ from litestar import Request, Response, delete, get, post, route
 from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.document import Member
+from longwire.core.errors import InvalidInput
 from longwire.core.flow import FLOW, parse_flow
+from longwire.core.http import Endpoint
 from longwire.core.kinds import Boolean
-from longwire.core.network_server import NETWORK_SERVER, parse_network_server
+from longwire.core.network_server import NETWORK_SERVER, NetworkServer, parse_network_server
 from longwire.storage.flows import Flows
 from longwire.storage.network_servers import NetworkServers, StoredNetworkServer
 from longwire.storage.sightings import Sightings
@@ -76,9 +79,10 @@ class FlowsApi:
 
 @dataclass(frozen=True, slots=True)
 class NetworkServersApi:
-    """What the routes of `/networkServers` work with."""
+    """What the routes of `/networkServers` work with; `refuses` as in ConnectionsApi."""
 
     network_servers: NetworkServers
+    refuses: Callable[[Endpoint], Awaitable[tuple[str, str] | None]]
     base_url: str
     sightings: Sightings
 
@@ -96,6 +100,7 @@ class NetworkServersApi:
         @post("/networkServers", opt=described(creating(NETWORK_SERVER)))
         async def create_network_server(request: Request[Any, Any, Any]) -> Response[Any]:
             server = parse_network_server(await document_of(request))
+            await self._check_lrc(server)
             stored = await self.network_servers.create(server, author_of(request))
             return created(request, stored.id, self._shape(stored), revision_tag(stored.revision))
 
@@ -115,8 +120,10 @@ class NetworkServersApi:
             request: Request[Any, Any, Any], network_server_id: str
         ) -> Response[Any]:
             edit, expected = await edit_of(request), expected_revisions(request)
-            by = author_of(request)
-            return self._show(await self.network_servers.replace(network_server_id, edit, expected, by))
+            check, by = self._check_lrc, author_of(request)
+            return self._show(
+                await self.network_servers.replace(network_server_id, edit, check, expected, by)
+            )
 
         @delete("/networkServers/{network_server_id:str}", opt=described(deleting(NETWORK_SERVER, _FORCE)))
         async def delete_network_server(request: Request[Any, Any, Any], network_server_id: str) -> None:
@@ -126,6 +133,12 @@ class NetworkServersApi:
             await self.network_servers.delete(network_server_id, expected, author_of(request), force=force)
 
         return [get_network_server, change_network_server, delete_network_server]
+
+    async def _check_lrc(self, server: NetworkServer) -> None:
+        """Raise InvalidInput when downlinks may not go where they are to go."""
+        refusal = await self.refuses(server.lrc.endpoint) if server.lrc else None
+        if refusal is not None:
+            raise InvalidInput("configuration.lrcUrl", refusal[1])
 
     def _show(self, stored: StoredNetworkServer) -> Response[Any]:
         return Response(self._shape(stored), headers=revision_tag(stored.revision))
