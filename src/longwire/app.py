@@ -27,6 +27,7 @@ from longwire.core.meters import Meters
 from longwire.engine import housekeeping
 from longwire.engine.downlink_lane import DownlinkLane, DownlinkTools
 from longwire.engine.lane import Tools
+from longwire.engine.replayer import run_replays
 from longwire.engine.supervisor import Supervisor
 from longwire.net.client import Client
 from longwire.net.interfaces import local_addresses
@@ -49,6 +50,7 @@ from longwire.storage.network_servers import NetworkServers
 from longwire.storage.purge import Retention
 from longwire.storage.queue_sql import Put, Queue
 from longwire.storage.recovery import begin_run, end_run
+from longwire.storage.replay_jobs import ReplayJobs
 from longwire.storage.schema import setting
 from longwire.storage.secrets import Sealer, load_secret_key
 from longwire.storage.traffic import Traffic
@@ -64,6 +66,7 @@ from longwire.web.api_events import EventsApi
 from longwire.web.api_keys import KeysApi
 from longwire.web.api_metrics import MetricsApi
 from longwire.web.api_oauth import OAuthApi
+from longwire.web.api_replays import ReplaysApi
 from longwire.web.api_routing import FlowsApi, NetworkServersApi
 from longwire.web.downlink_door import DownlinkDoor
 from longwire.web.identity import Authentication
@@ -90,6 +93,7 @@ class Store:
     devices: Devices
     network_servers: NetworkServers
     activity: Activity
+    replays: ReplayJobs
     witness: Witness
     states: LaneStates
     downlinks: Downlinks
@@ -159,15 +163,17 @@ async def _open_parts(settings: Settings, database: Database, clock: Clock) -> S
     sealer = Sealer(load_secret_key(settings.data, settings.secret_key))
     store_id = await _identity(database, sealer)
     accounts = Accounts(database, sealer, clock.now)
+    queue = Queue(database, store_id)
     store = Store(
         database=database,
-        queue=Queue(database, store_id),
+        queue=queue,
         accounts=accounts,
         configurations=Configurations(database, sealer, clock.now),
         flows=Flows(database),
         devices=Devices(database, clock.now),
         network_servers=NetworkServers(database, sealer, clock.now),
         activity=Activity(database),
+        replays=ReplayJobs(database, queue, clock.now),
         witness=Witness(Events(database, clock.now), Traffic(database, clock.now, meters), meters, clock.now),
         states=LaneStates(database),
         downlinks=Downlinks(database, sealer, clock.now),
@@ -266,6 +272,7 @@ def _downlink_tools(running: Running) -> DownlinkTools:
 def _company(running: Running) -> Iterator[Coroutine[Any, Any, None]]:
     """Return what runs beside the lanes."""
     store, clock = running.store, SystemClock()
+    yield run_replays(store.replays, clock)
     yield housekeeping.keep_house(
         store.database, store.queue, store.witness, _retention(running.settings), clock
     )
@@ -351,6 +358,7 @@ def _parts(running: Running, authentication: Authentication) -> tuple[_Part, ...
         NetworkServersApi(store.network_servers, refuses, base_url, store.devices.sightings),
         DevicesApi(store.devices, SystemClock().now),
         DeliveriesApi(store.activity, store.configurations, store.queue, SystemClock().now),
+        ReplaysApi(store.replays),
         EventsApi(store.witness.events),
         MetricsApi(store.witness.traffic, store.activity),
         AuditApi(store.database),

@@ -24,7 +24,7 @@ from longwire.storage.schema import delivery, message
 
 LOOKED_AT = 100_000
 TEXTS_READ = 20_000
-TEXTS_AT_ONCE = 1000
+READ_AT_ONCE = 1000
 SUCCESS = 2
 
 # Written as in the schema: only so does SQLite know that the partial index holds what is asked for.
@@ -73,7 +73,7 @@ async def find_deliveries(database: Database, wanted: DeliveryFilter, page: Page
     if wanted.text is not None:
         return await _find_text(database, wanted, wanted.text, page)
     candidates = _candidates(wanted)
-    matches = sa.and_(sa.true(), *_rest(wanted, candidates))
+    matches = sa.and_(sa.true(), *_rest(wanted, candidates.c))
     counts = sa.select(
         sa.func.count(), sa.func.count(sa.case((matches, 1))), sa.func.min(candidates.c.received_at)
     )
@@ -95,15 +95,15 @@ async def _find_text(database: Database, wanted: DeliveryFilter, text: str, page
     candidates = _candidates(wanted)
     query = (
         sa.select(candidates.c.id, candidates.c.received_at)
-        .where(*_rest(wanted, candidates))
+        .where(*_rest(wanted, candidates.c))
         .order_by(candidates.c.received_at.desc(), candidates.c.id.desc())
         .limit(TEXTS_READ)
     )
     looked_at = sa.select(sa.func.count()).select_from(candidates)
     rows, count = await database.read(lambda sql: (sql.execute(query).all(), sql.scalar(looked_at) or 0))
     found: list[int] = []
-    for begin in range(0, len(rows), TEXTS_AT_ONCE):
-        ids = [row.id for row in rows[begin : begin + TEXTS_AT_ONCE]]
+    for begin in range(0, len(rows), READ_AT_ONCE):
+        ids = [row.id for row in rows[begin : begin + READ_AT_ONCE]]
         found += await with_text(database, ids, text)
     shown = await database.read(
         lambda sql: sql.execute(_rows(found[page.offset : page.offset + page.size])).all()
@@ -124,18 +124,58 @@ async def with_text(database: Database, ids: Sequence[int], text: str) -> list[i
     return [each for each in ids if each in found]
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the log, read from the oldest delivery on: the time of receipt and the id of the last one read."""
+
+    received_at: int
+    id: int
+
+
+BEGIN = Mark(0, 0)
+
+
+async def scan(
+    database: Database, wanted: DeliveryFilter, after: Mark, where: Sequence[sa.ColumnElement[bool]]
+) -> tuple[list[Mark], Mark | None]:
+    """Return which of the next settled deliveries match, oldest first, and where to go on; None at the end.
+
+    One call reads at most `READ_AT_ONCE` of them; `where` are more conditions on each.
+    """
+    column = delivery.c
+    matches = sa.and_(sa.true(), *_rest(wanted, column), *where)
+    place = (column.received_at, column.id)
+    query = (
+        sa.select(*place, matches.label("matches"))
+        .where(*_indexed(wanted), sa.tuple_(*place) > sa.tuple_(after.received_at, after.id))
+        .order_by(*place)
+        .limit(READ_AT_ONCE)
+    )
+    if not wanted.may_be_delivered:
+        query = _from_dead(query)
+    rows = await database.read(lambda sql: sql.execute(query).all())
+    found = [Mark(row.received_at, row.id) for row in rows if row.matches]
+    if wanted.text is not None:
+        holding = set(await with_text(database, [each.id for each in found], wanted.text))
+        found = [each for each in found if each.id in holding]
+    return found, Mark(rows[-1].received_at, rows[-1].id) if len(rows) == READ_AT_ONCE else None
+
+
 def _candidates(wanted: DeliveryFilter) -> sa.Subquery:
     """Return what an index finds, newest first, at most `LOOKED_AT`."""
     if wanted.may_be_delivered:
         return _newest(wanted).subquery()
     parts = []
     if wanted.outcomes != {Outcome.QUEUED}:
-        dead = _newest(wanted).where(_IS_DEAD)
-        # Without statistics SQLite would read the whole log for them.
-        parts.append(dead.with_hint(delivery, "INDEXED BY delivery_dead", "sqlite"))
+        parts.append(_from_dead(_newest(wanted)))
     if not wanted.outcomes or Outcome.QUEUED in wanted.outcomes:
         parts.append(_newest_waiting(wanted))
     return sa.union_all(*(sa.select(part.subquery()) for part in parts)).subquery()
+
+
+def _from_dead(query: sa.Select[Any]) -> sa.Select[Any]:
+    """Read the query from the index of dead letters: without statistics SQLite would read the whole log."""
+    return query.where(_IS_DEAD).with_hint(delivery, "INDEXED BY delivery_dead", "sqlite")
 
 
 def _newest(wanted: DeliveryFilter) -> sa.Select[Any]:
@@ -181,8 +221,7 @@ def _judged(wanted: DeliveryFilter) -> list[sa.Column[Any]]:
     return [each for each, is_asked in asked if is_asked]
 
 
-def _rest(wanted: DeliveryFilter, candidates: sa.Subquery) -> list[sa.ColumnElement[bool]]:
-    column = candidates.c
+def _rest(wanted: DeliveryFilter, column: Any) -> list[sa.ColumnElement[bool]]:
     where: list[sa.ColumnElement[bool]] = []
     if wanted.dev_eui is not None:
         where.append(column.order_key == wanted.dev_eui)

@@ -14,7 +14,16 @@ from longwire.storage.audit import forget_changes
 from longwire.storage.database import Database
 from longwire.storage.micros import MICROSECOND, to_micros
 from longwire.storage.queue_sql import DEDUPE_FOR, LAST_ID, MAY_BE_IN_FLIGHT_FOR, discard_backlog, highest_id
-from longwire.storage.schema import attempt, connection, connection_revision, delivery, message, seen, setting
+from longwire.storage.schema import (
+    attempt,
+    connection,
+    connection_revision,
+    delivery,
+    message,
+    replay,
+    seen,
+    setting,
+)
 
 T = TypeVar("T")
 
@@ -72,6 +81,7 @@ async def purge(
     for connection_id in await database.read(_deleted_with_backlog):
         await discard_backlog(database, connection_id, lambda: now)
     await _delete_unused_revisions(database)
+    await database.write(lambda sql: sql.execute(_old_replays(now - retention.dead_letters)))
     await _give_back_pages(database)
     return purged
 
@@ -95,8 +105,11 @@ async def _in_slices(
         changed += len(ids)
 
 
-def _delete_deliveries(sql: Sql, ids: list[int]) -> None:
-    messages = sql.scalars(sa.select(delivery.c.message_id).where(delivery.c.id.in_(ids))).all()
+def _delete_deliveries(sql: Sql, found: list[int]) -> None:
+    """Delete deliveries with their attempts; one that was replayed since it was found stays."""
+    query = sa.select(delivery.c.id, delivery.c.message_id)
+    rows = sql.execute(query.where(delivery.c.id.in_(found), delivery.c.settled_at.is_not(None))).all()
+    ids, messages = [row.id for row in rows], [row.message_id for row in rows]
     sql.execute(sa.delete(attempt).where(attempt.c.delivery_id.in_(ids)))
     sql.execute(sa.delete(delivery).where(delivery.c.id.in_(ids)))
     still_used = sa.exists().where(delivery.c.message_id == message.c.id)
@@ -177,6 +190,10 @@ def unused_revisions() -> sa.Select[Any]:
     )
     unused = sa.or_(is_old & ~runs & ~was_used, ~is_old & ~is_there & ~in_log)
     return sa.select(column.connection_id, column.revision).where(unused).limit(_SLICE)
+
+
+def _old_replays(before: datetime) -> sa.Delete:
+    return sa.delete(replay).where(replay.c.state != "running", replay.c.created_at < to_micros(before))
 
 
 def _old_fingerprints(now: datetime) -> sa.Delete:

@@ -22,8 +22,6 @@ _TAG = re.compile(r'"([0-9]{1,18})"')
 _PLANNED: dict[str, tuple[Method, ...]] = {
     "/connections/preview": ("POST",),
     "/connections/{_id:str}/test": ("POST",),
-    "/replays": ("POST",),
-    "/replays/{_id:str}": ("GET", "DELETE"),
     "/drivers": ("GET", "POST"),
     "/drivers/providers": ("GET",),
     "/drivers/manufacturers": ("GET",),
