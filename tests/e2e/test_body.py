@@ -75,14 +75,6 @@ def test_a_downlink_url_of_the_sender_is_replaced_by_ours(api: Api, sink: Sink, 
     assert content["payload"] == {"t": 1}
 
 
-def test_the_downlink_url_says_that_downlinks_are_not_built_yet(api: Api, sink: Sink, dev_eui: str) -> None:
-    road = build_road(api, connection_document(sink.url()), [dev_eui])
-    target = "/iot-flow/" + road.connection["downlinkUrl"].partition("/iot-flow/")[2]
-    answer = api.raw("POST", target, b'{"DevEUI_downlink":{}}', {"Content-Type": "application/json"})
-    assert answer.status == 501, answer
-    assert "not available yet" in answer.json()["message"]
-
-
 VALUES = (
     ',"text":"Zürich","number":-97.00,"big":1e400,"yes":true,"no":false,"nothing":null,"empty":""'
     ',"CustomerData":{"name":"Fridge 12","tags":["a","b"]},"one":["x"],"dashed-name":"d"'
