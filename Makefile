@@ -42,7 +42,7 @@ packages: ## what tests need of the system: installed through apt when missing, 
 test: check packages ## the quick form of every test
 	$(BIN)/pytest -q -n 2 --dist loadfile
 
-test-long: check packages ## the full counts (100 crash rounds, long hypothesis runs)
+test-long: check packages ## the full counts (200 crash rounds, long hypothesis runs)
 	TEST_LONG=1 $(BIN)/pytest -q
 
 lock: ## refresh the lock files (needs uv)

@@ -1,5 +1,6 @@
 """Writes docs/states.md from the table in core/connection_state: `python docs/state_diagram.py`."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from longwire.core.connection_state import TABLE, Event, Status
@@ -8,6 +9,15 @@ from longwire.core.schedule import FAST_OFFSETS, STAGES, Strategy
 PAGE = Path(__file__).with_name("states.md")
 # Every state has these; drawn from each of them they would hide the rest.
 _FROM_ANY = (Event.CONNECT, Event.DEACTIVATE, Event.HOST_LOST, Event.RESUME)
+
+_UNITS = (("days", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+_TOLD = """## What is told
+
+The log (`lane.state.changed`) and the event of an open connection speak of the moment of the trouble, so they say
+CLOSING: the schedule counts from there, and CLOSED follows by itself when nothing is in flight any more. One that never
+opened is told as CLOSED. Further tries tell nothing, but for credentials that are refused and a strategy that gives up.
+OPENED is told at the first complete response, not at the probe. A destination that flaps is told once a minute.
+"""
 
 _HEAD = """# The life of a connection
 
@@ -22,7 +32,9 @@ stateDiagram-v2
 
 def page() -> str:
     """Return the page: the diagram, what any state does, and the schedules."""
-    return _HEAD + "".join(_arrows()) + "```\n\n" + "".join(_from_any()) + "".join(_schedules())
+    return (
+        _HEAD + "".join(_arrows()) + "```\n\n" + "".join(_from_any()) + "".join(_schedules()) + "\n" + _TOLD
+    )
 
 
 def _arrows() -> list[str]:
@@ -60,9 +72,20 @@ def _stages(strategy: Strategy) -> str:
     words = []
     for stage in STAGES[strategy]:
         is_last = stage.until.days > 365 * 1000
-        words.append(f"every {stage.every} {'for ever' if is_last else f'until {stage.until} after it'}")
+        until = "for ever" if is_last else f"until {_in_words(stage.until)} after it"
+        words.append(f"every {_in_words(stage.every)} {until}")
     end = "" if "for ever" in words[-1] else "; then CLOSED until a restart or an update"
     return "; ".join(words) + end
+
+
+def _in_words(duration: timedelta) -> str:
+    left = int(duration.total_seconds())
+    words = []
+    for unit, size in _UNITS:
+        count, left = divmod(left, size)
+        if count:
+            words.append(f"{count} {'day' if (unit, count) == ('days', 1) else unit}")
+    return " ".join(words)
 
 
 if __name__ == "__main__":

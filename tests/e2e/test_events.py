@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.e2e.api_client import Api, Json, Road, build_road, connection_document
 from tests.e2e.lrc import uplink
-from tests.e2e.sink import CLOSE, OK, Reply, Sink, answer_in_turn
+from tests.e2e.sink import CLOSE, OK, Sink, answer_in_turn
 from tests.e2e.waiting import NotInTimeError, wait_until
 
 CLOSING, OPENED = "con-1002", "con-1001"
@@ -55,27 +55,6 @@ def test_a_connection_that_closes_and_opens_again_is_told_with_the_cause_and_wha
         f"Connection opened: Connection Room sensors with id {number} is open"
     )
     assert closing["eventTime"] <= opened["eventTime"]
-
-
-@pytest.mark.parametrize(
-    ("configuration", "told"),
-    [
-        ({}, ("LOST", "dlv-2001")),
-        ({"strictMode": True}, ("REJECTED", "dlv-2002")),
-        ({"uplinkTimeValidity": "1h"}, ("EXPIRED", "dlv-2003")),
-    ],
-)
-def test_what_ends_undelivered_is_told_in_one_event_with_the_count(
-    api: Api, sink: Sink, dev_euis: list[str], configuration: Json, told: tuple[str, str]
-) -> None:
-    outcome, code = told
-    sink.answer = lambda _: Reply(500)
-    road = build_road(api, connection_document(sink.url(), **configuration), dev_euis)
-    road.send(*(uplink(dev_eui, 1, Time="2026-03-14T10:00:00Z") for dev_eui in dev_euis))
-
-    road.wait_for_outcomes(outcome, outcome, outcome, timeout_s=20)
-    wait_for_event(road, code, count=3)
-    assert [each["code"] for each in events(road)].count(code) == 1
 
 
 def two_events(api: Api, sink: Sink, dev_eui: str) -> tuple[Road, list[Json]]:
