@@ -25,6 +25,15 @@ class Stage:
     api: Api
     key: Json
     road: Road
+    dev_eui: str
+
+    @property
+    def device(self) -> str:
+        return f"/devices/{self.dev_eui}"
+
+    @property
+    def new_device(self) -> str:
+        return self.dev_eui.replace("0059AC", "0059AD")
 
     @property
     def connection(self) -> str:
@@ -52,7 +61,7 @@ def stage(api: Api, sink: Sink, dev_eui: str) -> Stage:
     road = build_road(api, connection_document(sink.url()), [dev_eui])
     road.send(uplink(dev_eui, 1))
     road.wait_for_outcomes("LOST")
-    return Stage(api.with_key(key["key"]), key, road)
+    return Stage(api.with_key(key["key"]), key, road, dev_eui)
 
 
 def connection(name: str = "new") -> Json:
@@ -126,6 +135,10 @@ CHANGES: dict[str, tuple[Callable[[Stage], Any], str, str]] = {
         "delete",
         "networkServers",
     ),
+    "POST /devices": (lambda s: s.do("POST", "/devices", {"devEUI": s.new_device}), "create", "devices"),
+    "PUT /devices/{dev_eui}": (lambda s: s.do("PUT", s.device, NAMED), "update", "devices"),
+    "PATCH /devices/{dev_eui}": (lambda s: s.do("PATCH", s.device, NAMED), "update", "devices"),
+    "DELETE /devices/{dev_eui}": (lambda s: s.do("DELETE", s.device), "delete", "devices"),
     "POST /apiKeys": (lambda s: s.do("POST", "/apiKeys", KEY), "create", "apiKeys"),
     "DELETE /apiKeys/{key_id}": (
         lambda s: s.do("DELETE", f"/apiKeys/{s.do('POST', '/apiKeys', KEY)['id']}"),
@@ -153,7 +166,7 @@ def test_a_change_leaves_a_row(stage: Stage, operation: str) -> None:
     assert (row["key"], row["keyName"], row["role"]) == (stage.key["id"], stage.key["name"], "Owner")
     assert (row["action"], row["resource"]) == (action, resource)
     if answer is not None:
-        assert row["resourceId"] == answer["id"]
+        assert row["resourceId"] == answer.get("id", answer.get("devEUI"))
     assert row["at"] >= stage.key["createdAt"]
 
 
