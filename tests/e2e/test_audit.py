@@ -136,7 +136,11 @@ CHANGES: dict[str, tuple[Callable[[Stage], Any], str, str]] = {
         "networkServers",
     ),
     "POST /devices": (lambda s: s.do("POST", "/devices", {"devEUI": s.new_device}), "create", "devices"),
-    "PUT /devices/{dev_eui}": (lambda s: s.do("PUT", s.device, NAMED), "update", "devices"),
+    "PUT /devices/{dev_eui}": (
+        lambda s: s.do("PUT", s.device, NAMED | {"devEUI": s.dev_eui}),
+        "update",
+        "devices",
+    ),
     "PATCH /devices/{dev_eui}": (lambda s: s.do("PATCH", s.device, NAMED), "update", "devices"),
     "DELETE /devices/{dev_eui}": (lambda s: s.do("DELETE", s.device), "delete", "devices"),
     "POST /apiKeys": (lambda s: s.do("POST", "/apiKeys", KEY), "create", "apiKeys"),
