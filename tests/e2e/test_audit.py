@@ -47,6 +47,12 @@ class Stage:
     def network_server(self) -> str:
         return f"/networkServers/{self.road.network_server_id}"
 
+    def replay(self) -> Any:
+        """Begin a replay that is still running when it has answered: its connection is not."""
+        self.do("PATCH", self.connection, {"active": False})
+        wanted = {"connectionId": self.road.connection_id}
+        return self.do("POST", "/replays", {"filter": wanted})
+
     def do(self, method: str, path: str, document: Any = None) -> Any:
         body = None if document is None else json.dumps(document).encode()
         answer = self.api.send(method, path, body, PATCH if method == "PATCH" else None)
@@ -148,6 +154,12 @@ CHANGES: dict[str, tuple[Callable[[Stage], Any], str, str]] = {
         lambda s: s.do("DELETE", f"/apiKeys/{s.do('POST', '/apiKeys', KEY)['id']}"),
         "delete",
         "apiKeys",
+    ),
+    "POST /replays": (lambda s: s.replay(), "create", "replays"),
+    "DELETE /replays/{replay_id}": (
+        lambda s: s.do("DELETE", f"/replays/{s.replay()['id']}"),
+        "cancel",
+        "replays",
     ),
     "POST /deliveries/{delivery_id}/replay": (
         lambda s: s.do("POST", f"/deliveries/{s.road.deliveries()[0]['id']}/replay"),

@@ -19,6 +19,7 @@ BY_ROUTE = {
     ("GET", "/apiKeys"): ("Owner",),
     ("POST", "/apiKeys"): ("Owner",),
     ("GET", "/audit"): ("Owner",),
+    ("DELETE", "/replays/{replay_id}"): ROLES[1:],
     ("POST", "/connections/{connection_id}/rotateDownlinkUrl"): ("Controller", "Owner"),
 }
 # What needs no key: how to get a token, the API's description and the page that shows it.

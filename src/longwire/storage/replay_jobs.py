@@ -17,8 +17,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
 from sqlalchemy.engine import Row
 
+from longwire.core.access import Author
+from longwire.core.change import Change, differences
 from longwire.core.delivery import Outcome
 from longwire.core.errors import Conflict, InvalidInput, NotFound
+from longwire.storage.audit import record
 from longwire.storage.database import Database
 from longwire.storage.delivery_search import BEGIN, DeliveryFilter, Mark, scan
 from longwire.storage.micros import to_micros
@@ -30,6 +33,7 @@ from longwire.storage.schema import replay as table
 SLICE = 250
 CANCELLED = "the replay that made it was cancelled"
 
+_RESOURCE = "replays"
 _SETTLED = tuple(each.value for each in Outcome if each is not Outcome.QUEUED)
 
 
@@ -92,11 +96,11 @@ class ReplayJobs:
             found += len(slice_)
         return found
 
-    async def begin(self, order: ReplayOrder) -> ReplayJob:
+    async def begin(self, order: ReplayOrder, by: Author | None = None) -> ReplayJob:
         """Return the job, durable; raises Conflict where one runs on the connection, InvalidInput for the target."""
         count = await self.count(order)
         at = to_micros(self._now())
-        job_id = await self._database.write(lambda sql: _insert(sql, order, count, at))
+        job_id = await self._database.write(lambda sql: _insert(sql, order, (count, at), by))
         self.begun()
         return await self.load(job_id)
 
@@ -108,16 +112,10 @@ class ReplayJobs:
             raise NotFound("there is no such replay")
         return ReplayJob(row["id"], row["count"], row["done"], row["failed"], ReplayState(row["state"]))
 
-    async def cancel(self, job_id: int) -> None:
+    async def cancel(self, job_id: int, by: Author | None = None) -> None:
         """Place nothing more; `advance` takes back what has not been sent. Raises NotFound, or Conflict: it is done."""
         await self.load(job_id)
-        change = (
-            sa.update(table)
-            .where(table.c.id == job_id, table.c.state != ReplayState.DONE.value)
-            .values(state=ReplayState.CANCELLED.value)
-        )
-        if await self._database.write(lambda sql: sql.execute(change).rowcount) == 0:
-            raise Conflict("this replay is done; nothing is left to cancel")
+        await self._database.write(lambda sql: _cancel(sql, job_id, by))
         self.begun()
 
     async def advance(self) -> tuple[bool, bool]:
@@ -164,7 +162,8 @@ def _replayable(order: ReplayOrder, at: int, created_at: int) -> list[sa.ColumnE
     ]
 
 
-def _insert(sql: Sql, order: ReplayOrder, count: int, at: int) -> int:
+def _insert(sql: Sql, order: ReplayOrder, counted: tuple[int, int], by: Author | None) -> int:
+    count, at = counted
     known = sa.exists().where(connection.c.id == order.target_id)
     if order.target_id is not None and not sql.scalar(sa.select(known)):
         raise InvalidInput("connectionId", f"there is no connection {order.target_id}")
@@ -190,7 +189,18 @@ def _insert(sql: Sql, order: ReplayOrder, count: int, at: int) -> int:
         "is_placed": False,
     }
     key = sql.execute(sa.insert(table).values(values)).inserted_primary_key
-    return int(key[0]) if key else 0
+    job_id = int(key[0]) if key else 0
+    told = {"filter": msgspec.to_builtins(order.wanted), "connectionId": order.target_id, "count": count}
+    record(sql, by, Change("create", _RESOURCE, str(job_id), differences({}, told)))
+    return job_id
+
+
+def _cancel(sql: Sql, job_id: int, by: Author | None) -> None:
+    unfinished = (table.c.id == job_id) & (table.c.state != ReplayState.DONE.value)
+    change = sa.update(table).where(unfinished).values(state=ReplayState.CANCELLED.value)
+    if sql.execute(change).rowcount == 0:
+        raise Conflict("this replay is done; nothing is left to cancel")
+    record(sql, by, Change("cancel", _RESOURCE, str(job_id)))
 
 
 def _unfinished(sql: Sql) -> list[_Work]:

@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Request, Response, delete, get, post
 from litestar.handlers import HTTPRouteHandler
 
+from longwire.core.access import Right
 from longwire.core.delivery import DEAD_LETTERS, Outcome
 from longwire.core.document import Member, Object, read_body
 from longwire.core.errors import InvalidInput
@@ -15,6 +16,7 @@ from longwire.storage.replay_jobs import ReplayJob, ReplayJobs, ReplayOrder, Rep
 from longwire.web.answers import always
 from longwire.web.api import document_of, resource_id
 from longwire.web.delivery_filter import FILTER, filter_of
+from longwire.web.identity import author_of, needs
 from longwire.web.operation import Body, Operation, described
 
 _ID = Text(pattern="[0-9]{1,18}", says="expected an id, digits")
@@ -63,6 +65,8 @@ _CANCEL = Operation(
     status=204,
     errors=(409,),
 )
+# It deletes nothing: what was to be sent stays in the log.
+_CANCELLING = needs(Right.WRITE) | described(_CANCEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +87,16 @@ class ReplaysApi:
             order = ReplayOrder(wanted, None if target is None else int(target))
             if document.boolean("dryRun"):
                 return Response({"count": await self.jobs.count(order)}, status_code=200)
-            job = await self.jobs.begin(order)
+            job = await self.jobs.begin(order, author_of(request))
             return Response({"id": str(job.id), "count": job.count}, status_code=202)
 
         @get("/replays/{replay_id:str}", opt=described(_SHOW))
         async def get_replay(replay_id: str) -> Response[Any]:
             return Response(_shape(await self.jobs.load(resource_id(replay_id, "replay"))))
 
-        @delete("/replays/{replay_id:str}", opt=described(_CANCEL))
-        async def cancel_replay(replay_id: str) -> None:
-            await self.jobs.cancel(resource_id(replay_id, "replay"))
+        @delete("/replays/{replay_id:str}", opt=_CANCELLING)
+        async def cancel_replay(request: Request[Any, Any, Any], replay_id: str) -> None:
+            await self.jobs.cancel(resource_id(replay_id, "replay"), author_of(request))
 
         return [begin_replay, get_replay, cancel_replay]
 
