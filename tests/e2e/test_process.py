@@ -165,6 +165,33 @@ def test_after_kill_9_everything_goes_on_and_what_was_in_flight_is_told_apart(
     assert "stopped before the result was recorded" in str(details["attempts"][0])
 
 
+def test_after_kill_9_amid_several_updates_what_the_first_one_let_end_is_told_apart(
+    longwire: Maker, sink: Sink, dev_euis: list[str]
+) -> None:
+    server = longwire().start()
+    document = connection_document(sink.url(), requestTimeout="60s", maxInFlight=3)
+    road = build_road(server.api, document, dev_euis)
+    wait_for_in_flight(road, sink, dev_euis)
+    in_flight = {each.message_id for each in sink.requests[1:]}
+    for _ in range(3):
+        assert (
+            road.put(document | {"configuration": document["configuration"] | {"maxInFlight": 1}}).status
+            == 200
+        )
+    server.kill()
+    wait_until_unused(sink.address[1])
+
+    sink.answer = lambda _: OK
+    server.start()
+
+    deliveries = road.wait_for_outcomes(*["DELIVERED"] * 7, timeout_s=25)
+    unknown = {
+        each["messageId"] for each in deliveries if road.details(each)["attempts"][0]["trigger"] == "unknown"
+    }
+    assert unknown == in_flight
+    assert {each.attempt for each in sink.requests[4:] if each.message_id in in_flight} == {2}
+
+
 def test_configuration_and_keys_are_there_after_a_restart(longwire: Maker, sink: Sink, dev_eui: str) -> None:
     server = longwire().start()
     document = connection_document(sink.url(), headers={"Authorization": "Bearer eg89a53sx!="})

@@ -9,7 +9,15 @@ from datetime import timedelta
 import pytest
 import trustme
 from tests.net import proxies
-from tests.net.certificates import CA, GOOD, serving, trusting_only
+from tests.net.certificates import (
+    CA,
+    GOOD,
+    asking_for_a_certificate,
+    chain_of,
+    key_of,
+    serving,
+    trusting_only,
+)
 from tests.net.destination import OK, Destination, answering, echo, through
 from tests.net.proxies import PASSWORD
 
@@ -159,6 +167,25 @@ async def test_the_destination_inside_the_tunnel_is_checked_as_ever(
         assert "issued by an unknown authority" in failure.detail
         assert probed == failure
         assert there.requests == []
+
+
+@pytest.mark.parametrize(("kind", "scheme"), [way[:2] for way in WAYS if way[2] == "https"])
+async def test_a_client_certificate_reaches_the_destination_inside_the_tunnel(
+    client: Client, kind: str, scheme: str
+) -> None:
+    clients = trustme.CA()
+    leaf = clients.issue_cert("gateway@company.test")
+    asking = asking_for_a_certificate(GOOD, clients)
+    async with KINDS[kind](asks_for_login=False) as running, Destination(echo, tls=asking) as there:
+        tls = replace(
+            trusting_only(CA, running.authority), client_certificate=chain_of(leaf), client_key=key_of(leaf)
+        )
+        response = await client.send(
+            through(there.request(host="localhost"), running.proxy(scheme), tls), LATER
+        )
+
+        assert isinstance(response, HttpResponse), response
+        assert ("email", "gateway@company.test") in there.peers[0].certificate()["subjectAltName"]
 
 
 async def test_a_proxy_that_is_not_there_is_named(client: Client) -> None:
