@@ -74,6 +74,11 @@ class Window:
         """Return how many deliveries are held, those in flight included."""
         return self._size
 
+    @property
+    def has_waiting(self) -> bool:
+        """Return whether more is held than what is in flight."""
+        return self._size > len(self._in_flight)
+
     def notice(self) -> None:
         """Learn that something was put behind the cursor: fall behind."""
         self._more = True

@@ -36,6 +36,8 @@ class Backlog:
         self._queue = queue
         self._window = Window()
         self._bodies = Bodies(budget)
+        self.is_behind = False
+        """Whether what is sent comes from disk: since a read has found something, until nothing of it waits."""
 
     def take_over(self, placed: Placed) -> None:
         """Take in what has just become durable, or fall behind when there is no room for it."""
@@ -70,6 +72,7 @@ class Backlog:
                 await self._read(read)
             taken = self._take_waiting(room, now)
             if not taken:
+                self.is_behind = self.is_behind and self._window.has_waiting
                 break
             ready = await self._with_bodies(taken)
         return ready
@@ -94,6 +97,7 @@ class Backlog:
         except StorageUnavailable:
             self._window.notice()
             raise
+        self.is_behind = self.is_behind or bool(found)
         if isinstance(read, ReadPage):
             self._window.add_page(found, read)
         else:

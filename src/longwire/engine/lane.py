@@ -34,6 +34,7 @@ from longwire.core.request import Target
 from longwire.engine.backlog import Backlog, Ready
 from longwire.engine.bodies import Budget
 from longwire.engine.sender import Sender, Visit
+from longwire.engine.turns import STEP, Turns
 from longwire.net.client import Client
 from longwire.storage.lane_states import LaneStates
 from longwire.storage.queue_sql import Placed, Queue
@@ -58,6 +59,7 @@ class Tools:
     tell: Callable[[Occurrence], None]
     settled: Callable[[int, Waiting, Settlement], None]
     budget: Budget = field(default_factory=Budget)
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +250,14 @@ class Lane:
             room = self._room()
             if room <= 0:
                 return
-            ready = await self._backlog.take(room, 2 * self._max_in_flight, self._tools.clock.now())
+            most = STEP if self._backlog.is_behind else room
+            ready = await self._backlog.take(
+                min(room, most), 2 * self._max_in_flight, self._tools.clock.now()
+            )
             if not ready:
                 return
+            if self._backlog.is_behind:
+                await self._tools.turns.wait()
             self._send_all(ready)
 
     def _room(self) -> int:
@@ -263,7 +270,7 @@ class Lane:
 
     def _send_all(self, ready: list[Ready]) -> None:
         """Start the visits of what was taken, unless something was reported meanwhile."""
-        if self._happened:
+        if self._happened or self._stopping:
             for each in ready:
                 self._backlog.put_back(each.waiting)
             return

@@ -37,6 +37,10 @@ _LIBRARY: ModuleType = sqlite_library
 MAX_BATCH = 256
 MAX_WAITING = 20_000
 READERS = 2
+# The writer gives the interpreter away at each statement; Python's 5 ms are what it then waits for a busy event loop
+# to give it back, a dozen times for each commit.
+SWITCH_INTERVAL_S = 0.0005
+CACHED_STATEMENTS = 512  # more than `rows` makes of the statements with many rows
 
 Handler = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 
@@ -68,6 +72,7 @@ class Database:
         self._path = path
         self._inbox: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._waiting = 0
+        self._is_closed = False
         # Told of each batch, in the event loop: how many seconds it took, and why it could not be written.
         self.on_commit: Callable[[float, str | None], None] = lambda _seconds, _cause: None
         self._writer_engine = _engine(path, "BEGIN IMMEDIATE", _WRITER_PRAGMAS)
@@ -80,11 +85,13 @@ class Database:
         self._loop = asyncio.get_running_loop()
         with self._writer_engine.connect() as connection:
             upgrade(connection)
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         log.info(log.STORAGE_OPENED, sqlite=_LIBRARY.sqlite_version, path=str(self._path))
         self._writer.start()
 
     async def close(self) -> None:
-        """Write what was submitted, then close the file."""
+        """Write what was submitted, then close the file; what is submitted later is refused."""
+        self._is_closed = True
         self._inbox.put(None)
         await asyncio.to_thread(self._writer.join)
         self._readers.shutdown()
@@ -118,8 +125,10 @@ class Database:
         """Return the future of an item that its handler writes together with others of the same batch.
 
         `then` is called with the result, in the event loop, also when the future was cancelled meanwhile.
-        Raises StorageUnavailable at once when too much waits already.
+        Raises StorageUnavailable at once when too much waits already, and after `close`.
         """
+        if self._is_closed:
+            raise StorageUnavailable("the store is closed; Longwire is stopping")
         if self._waiting >= MAX_WAITING:
             raise StorageUnavailable("too much waits for the disk; try again later")
         self._waiting += 1
@@ -131,17 +140,18 @@ class Database:
         try:
             with self._reader_engine.begin() as connection:
                 return query(connection)
-        except sa.exc.OperationalError as error:
+        except sa.exc.DatabaseError as error:
             raise StorageUnavailable(f"the store cannot read: {error.orig}") from error
 
     def _write_until_closed(self) -> None:
         open_for_more = True
-        while open_for_more:
-            batch, open_for_more = self._next_batch()
-            if batch:
-                began = self._loop.time()
-                results = self._commit(batch)
-                self._loop.call_soon_threadsafe(self._resolve, results, self._loop.time() - began)
+        with self._writer_engine.connect() as connection:
+            while open_for_more:
+                batch, open_for_more = self._next_batch()
+                if batch:
+                    began = self._loop.time()
+                    results = self._commit(connection, batch)
+                    self._loop.call_soon_threadsafe(self._resolve, results, self._loop.time() - began)
 
     def _next_batch(self) -> tuple[list[_Write], bool]:
         """Return what waits, at least one item; and whether more may come."""
@@ -157,21 +167,21 @@ class Database:
                 return batch, True
         return batch, False
 
-    def _commit(self, batch: list[_Write]) -> list[_Result]:
+    def _commit(self, connection: Connection, batch: list[_Write]) -> list[_Result]:
         """Write a batch in one transaction; all of it fails together when the disk refuses.
 
         When a write of the batch raises, the batch is begun again, each write by itself, so that it fails alone.
         """
         try:
             try:
-                with self._writer_engine.begin() as connection:
+                with connection.begin():
                     return [
                         result for group in _by_handler(batch) for result in _run_group(connection, group)
                     ]
             except sa.exc.OperationalError:
                 raise
             except Exception:  # noqa: BLE001 - found and told by `_run_alone`
-                with self._writer_engine.begin() as connection:
+                with connection.begin():
                     return [_run_alone(connection, write) for write in batch]
         except Exception as error:  # noqa: BLE001 - the writer lives on whatever it is; who waits is told
             cause = str(getattr(error, "orig", error))
@@ -247,7 +257,11 @@ def _engine(path: Path, begin: str, pragmas: tuple[str, ...]) -> Engine:
     engine = sa.create_engine(
         f"sqlite+pysqlite:///{path}",
         module=_LIBRARY,
-        connect_args={"check_same_thread": False, "isolation_level": None},
+        connect_args={
+            "check_same_thread": False,
+            "isolation_level": None,
+            "cached_statements": CACHED_STATEMENTS,
+        },
     )
 
     engine.dialect.statement_compiler = _Compiler

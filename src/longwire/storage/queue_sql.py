@@ -4,7 +4,6 @@ The contract, for every implementation: `put` returns when the message is on dis
 in the order of durable commits; a delivery leaves the queue only with its outcome and its attempts, in one commit.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,8 +13,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
 
 from longwire.core.delivery import (
-    MAX_LOGGED_BODY_BYTES,
-    Attempt,
     Outcome,
     Settlement,
     Waiting,
@@ -26,6 +23,7 @@ from longwire.storage.database import Database
 from longwire.storage.micros import MICROSECOND, to_micros
 from longwire.storage.rows import find_any, write_rows
 from longwire.storage.schema import delivery, message, setting
+from longwire.storage.settling import settle_batch
 from longwire.storage.waiting import as_waiting, load_bodies, waiting_in_order
 
 DEDUPE_FOR = timedelta(hours=1)
@@ -49,27 +47,6 @@ _INSERT_DELIVERY = (
 _FIND_SEEN = "SELECT fingerprint FROM seen WHERE fingerprint IN ({values}) AND hour IN (?,?) AND at > ?"
 _FIND_CONNECTIONS = "SELECT id FROM connection WHERE id IN ({values})"
 _INSERT_SEEN = "INSERT OR REPLACE INTO seen (hour, fingerprint, at) VALUES {rows}"
-_INSERT_ATTEMPT = (
-    'INSERT INTO attempt (delivery_id, number, at, "trigger", duration, revision, status, cause, detail,'
-    " remote_address, response_headers, response_body, truncated) VALUES {rows}"
-)
-# An outcome without an attempt (expired, cannot be rendered) leaves what came last.
-_PROGRESS = (
-    "attempt_count=attempt_count+v.column3, resends=v.column4,"
-    " last_status=CASE v.column3 WHEN 0 THEN last_status ELSE v.column5 END,"
-    " last_cause=CASE v.column3 WHEN 0 THEN last_cause ELSE v.column6 END"
-)
-_OF_ROWS = "FROM (VALUES {rows}) AS v WHERE delivery.id=v.column1"
-_SETTLE = (
-    f"UPDATE delivery SET {_PROGRESS}, reason=v.column2, outcome=v.column7, settled_at=v.column8, not_before=NULL"  # noqa: S608
-    f" {_OF_ROWS}"
-)
-# What was discarded or has expired meanwhile stays so: only its attempt is counted.
-_KEEP = (
-    f"UPDATE delivery SET {_PROGRESS}, reason=CASE outcome WHEN 'QUEUED' THEN v.column2 ELSE reason END,"  # noqa: S608
-    f" not_before=CASE outcome WHEN 'QUEUED' THEN v.column7 END {_OF_ROWS}"
-)
-
 
 _QUEUED = (Outcome.QUEUED.value, "", None)
 
@@ -310,49 +287,6 @@ def _seen_fingerprints(sql: Sql, puts: Sequence[Put]) -> set[bytes]:
 def _live_connections(sql: Sql, puts: Sequence[Put]) -> set[int]:
     wanted = {connection_id for put in puts for connection_id in put.connection_ids}
     return find_any(sql, _FIND_CONNECTIONS, wanted)
-
-
-def settle_batch(sql: Sql, settlements: Sequence[Settlement]) -> list[None]:
-    """Write attempts and outcomes; runs in the writer."""
-    write_rows(
-        sql, _INSERT_ATTEMPT, [_attempt_row(each, row) for each in settlements for row in each.attempts]
-    )
-    settled = [each for each in settlements if each.outcome is not Outcome.QUEUED]
-    kept = [each for each in settlements if each.outcome is Outcome.QUEUED]
-    write_rows(sql, _SETTLE, [(*_progress(each), each.outcome.value, to_micros(each.at)) for each in settled])
-    write_rows(sql, _KEEP, [(*_progress(each), to_micros(each.not_before)) for each in kept])
-    return [None] * len(settlements)
-
-
-def _progress(each: Settlement) -> tuple[Any, ...]:
-    last = each.attempts[-1] if each.attempts else None
-    return (
-        each.delivery_id,
-        each.reason,
-        len(each.attempts),
-        each.resends,
-        last.status if last else None,
-        last.cause if last else None,
-    )
-
-
-def _attempt_row(each: Settlement, row: Attempt) -> tuple[Any, ...]:
-    response = row.response
-    return (
-        each.delivery_id,
-        row.number,
-        to_micros(row.at),
-        row.trigger.value,
-        row.duration // MICROSECOND,
-        row.revision,
-        row.status,
-        row.cause,
-        row.detail or None,
-        row.remote_address,
-        json.dumps(response.headers) if response else None,
-        response.body[:MAX_LOGGED_BODY_BYTES] if response else None,
-        response.truncated if response else None,
-    )
 
 
 def highest_id(sql: Sql) -> int:

@@ -11,9 +11,9 @@ from sqlalchemy.engine import Connection as Sql
 from longwire.core.connection_state import Status
 from longwire.core.delivery import UNKNOWN_DETAIL, Attempt, Outcome, Settlement, Trigger, Waiting
 from longwire.storage.database import Database
-from longwire.storage.queue_sql import settle_batch
 from longwire.storage.schema import connection as connection_table
 from longwire.storage.schema import connection_revision, connection_state, setting
+from longwire.storage.settling import settle_batch
 from longwire.storage.waiting import as_waiting, waiting_in_order
 
 _RUNNING = "running"

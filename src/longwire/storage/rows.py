@@ -2,7 +2,7 @@
 
 The driver lets other threads run for every row of an `executemany`; next to a busy event loop that handing over and
 back costs many times the write itself (docs/benchmarks.md). One statement with many rows hands over once. Rows are
-split into powers of two, so that the driver's cache knows every statement.
+split into a few sizes, so that the driver's cache knows every statement.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -12,13 +12,14 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 LARGEST = 128
+_SIZES = (LARGEST, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 
 Row = tuple[Any, ...]
 
 
 def write_rows(sql: Connection, statement: str, rows: Sequence[Row]) -> None:
     """Run a statement in which `{rows}` stands for `(?,...),(?,...)`, for all rows, in order."""
-    for part in _powers_of_two(rows):
+    for part in _parts(rows):
         places = f"({','.join('?' * len(part[0]))})"
         text = statement.replace("{rows}", ",".join([places] * len(part)))
         sql.exec_driver_sql(text, tuple(chain.from_iterable(part)))
@@ -42,11 +43,9 @@ def find_rows(sql: Connection, statement: str, values: Collection[Any], *others:
     return sql.exec_driver_sql(text, (*padded, *others)).all()
 
 
-def _powers_of_two(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     begin = 0
-    size = LARGEST
-    while begin < len(rows):
-        while size > len(rows) - begin:
-            size //= 2
-        yield rows[begin : begin + size]
-        begin += size
+    for size in _SIZES:
+        while begin + size <= len(rows):
+            yield rows[begin : begin + size]
+            begin += size
