@@ -4,6 +4,7 @@
 missing=""
 [ -x /usr/sbin/squid ] || missing="$missing squid"
 [ -x /usr/bin/tinyproxy ] || missing="$missing tinyproxy"
+[ -x /usr/bin/chromium ] || missing="$missing chromium fonts-noto-core fonts-noto-mono"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     export DEBIAN_FRONTEND=noninteractive

@@ -10,9 +10,10 @@ from typing import Any, cast
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from longwire.app import Network, Running, make_front, open_store
 from longwire.clock import SystemClock
 from longwire.engine.downlink_lane import DownlinkLane
+from longwire.front import make_front
+from longwire.opened import Network, Running, open_store
 from longwire.settings import Settings
 from longwire.web.api import BASE
 

@@ -7,9 +7,10 @@ from typing import Any, cast
 import pytest
 from litestar import Litestar
 
-from longwire.app import Running, make_front, open_store
 from longwire.clock import SystemClock
 from longwire.engine.downlink_lane import DownlinkLane
+from longwire.front import make_front
+from longwire.opened import Running, open_store
 from longwire.settings import Settings
 
 

@@ -14,7 +14,7 @@ from longwire.cli.keys import keys
 from longwire.core.errors import LongwireError, Misconfigured
 
 if TYPE_CHECKING:
-    from longwire.app import Running
+    from longwire.opened import Running
     from longwire.settings import Settings
 
 EXIT_FAILED = 1

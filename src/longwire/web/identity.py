@@ -57,7 +57,10 @@ class Authentication:
 
     def identify(self, scope: Scope) -> Identity:
         """Return who sent a request; raises Unauthorized, TooManyRequests."""
-        key = _bearer(dict(scope["headers"]).get(b"authorization", b""))
+        return self.identify_key(scope, _bearer(dict(scope["headers"]).get(b"authorization", b"")))
+
+    def identify_key(self, scope: Scope, key: str) -> Identity:
+        """Return whose key a request brought; raises Unauthorized, TooManyRequests."""
         return self._within_limits(scope, lambda: self.accounts.identify(key))
 
     def identify_client(self, scope: Scope, client_id: str, client_secret: str) -> Identity:

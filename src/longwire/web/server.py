@@ -36,6 +36,7 @@ from longwire.web.identity import Authentication, require_right, right_needed
 from longwire.web.ingest import Ingest
 from longwire.web.metrics_page import CONTENT_TYPE, MetricsPage
 from longwire.web.shapes import hide_downlink_addresses
+from longwire.web.ui.site import Site
 
 _INGEST = re.compile(r"/ingest/([^/]+)(/.*)?")
 _DOWNLINKS = "/iot-flow/downlinkMessages/"
@@ -49,6 +50,7 @@ class Front:
     downlinks: DownlinkDoor
     authentication: Authentication
     api: Litestar
+    site: Site
     public_paths: frozenset[str]
     metrics_page: MetricsPage
     is_ready: Callable[[], Awaitable[bool]]
@@ -85,8 +87,10 @@ class Front:
             return await self._show_metrics(scope)
         if path.startswith(_DOWNLINKS):
             return await self._accept_downlink(path.removeprefix(_DOWNLINKS), scope, receive)
-        if path.startswith(BASE + "/"):
-            await self._call_api(scope, receive, send)
+        if path in {"/", "/ui"}:
+            return Answer(302, b"", ((b"location", f"{self.site.prefix}/ui/".encode()),))
+        if path.startswith(("/ui/", f"{BASE}/")):
+            await (self.site if path.startswith("/ui/") else self._call_api)(scope, receive, send)
             return None
         raise NotFound("there is nothing at this path")
 

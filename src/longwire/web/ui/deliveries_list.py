@@ -1,0 +1,38 @@
+"""The list of deliveries and its filters, on every page that has one."""
+
+from typing import Any
+
+from longwire.web.ui.api_client import Api
+from longwire.web.ui.page import PER_PAGE, PageRequest, frame_of, page_number, pages_around
+
+OUTCOMES = (
+    ("", "Every outcome"),
+    *(
+        (name, name)
+        for name in ("QUEUED", "DELIVERED", "LOST", "REJECTED", "EXPIRED", "FAILED", "DISCARDED", "FILTERED")
+    ),
+)
+STATUSES = (
+    ("", "Every answer"),
+    *((name, name) for name in ("2xx", "3xx", "4xx", "5xx")),
+    ("none", "No answer"),
+)
+_FILTERS = ("q", "devEUI", "outcome", "status")
+
+
+async def list_deliveries(request: PageRequest, api: Api, connection_id: str) -> dict[str, Any]:
+    """Return a page of a connection's deliveries as its template wants it, by the filters in the address."""
+    given = {name: request.query_params.get(name, "") for name in _FILTERS}
+    answer = await api.get(
+        f"/connections/{connection_id}/deliveries", page=page_number(request), perPage=PER_PAGE, **given
+    )
+    base = f"{frame_of(request).prefix}/ui/connections/{connection_id}"
+    query = request.url.query
+    return {
+        "deliveries": answer.document,
+        "total": answer.total,
+        "filtered": any(given.values()),
+        "pages": pages_around(request, answer),
+        "live": f"{base}/deliveries?{query}" if page_number(request) == 1 else None,
+        "filters": {"action": base, "outcomes": OUTCOMES, "statuses": STATUSES, **given},
+    }

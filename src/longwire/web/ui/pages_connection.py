@@ -1,0 +1,251 @@
+"""One connection: how it is, what it does, and editing its values in place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.handlers import HTTPRouteHandler
+
+from longwire.web.ui import forms
+from longwire.web.ui.api_client import Api, Refused
+from longwire.web.ui.deliveries_list import list_deliveries
+from longwire.web.ui.dialog import Dialog
+from longwire.web.ui.forms import BY_NAME, FIELDS, Field
+from longwire.web.ui.page import Caller, PageRequest, frame_of, go_to, visit_of
+from longwire.web.ui.render import HTML, page, text
+from longwire.web.ui.toasts import Toast, find_toast
+
+_HEADLINES: Mapping[str, str] = {
+    "CLOSED": "Not reachable",
+    "CLOSING": "In trouble",
+    "AUTHENTICATION_FAILED": "The proxy refuses the credentials",
+    "AUTHENTICATING": "Asking the proxy",
+    "UNREACHABLE": "The worker of this connection does not report",
+    "DEACTIVATED": "Switched off",
+}
+_STALE = 412
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionPages:
+    """What the pages of one connection work with."""
+
+    caller: Caller
+
+    def routes(self) -> list[HTTPRouteHandler]:
+        """Return the handlers."""
+
+        @get("/connections/{number:str}")
+        async def show(request: PageRequest, number: str) -> Response[str]:
+            name = request.query_params.get("edit", "")
+            return await self._show(request, number, _Edit(BY_NAME.get(name)))
+
+        @get("/connections/{number:str}/head")
+        async def show_head(request: PageRequest, number: str) -> Response[str]:
+            answer = await self.caller.api(request).get(f"/connections/{number}")
+            head = text(frame_of(request), "parts/connection_head.html", **_head(answer.document))
+            return Response(head, media_type=HTML)
+
+        @get("/connections/{number:str}/deliveries")
+        async def show_deliveries(request: PageRequest, number: str) -> Response[str]:
+            found = await list_deliveries(request, self.caller.api(request), number)
+            return Response(text(frame_of(request), "parts/deliveries.html", **found), media_type=HTML)
+
+        return [show, show_head, show_deliveries, *self._editing(), *self._commands()]
+
+    def _editing(self) -> list[HTTPRouteHandler]:
+        @post("/connections/{number:str}/confirm", status_code=200)
+        async def ask(request: PageRequest, number: str) -> Response[Any]:
+            return await self._ask(request, number)
+
+        @post("/connections/{number:str}/update", status_code=200)
+        async def update(request: PageRequest, number: str) -> Response[Any]:
+            return await self._update(request, number)
+
+        return [ask, update]
+
+    def _commands(self) -> list[HTTPRouteHandler]:
+        @post("/connections/{number:str}/restart", status_code=200)
+        async def restart(request: PageRequest, number: str) -> Response[None]:
+            await self.caller.api(request).call("POST", f"/connections/{number}/restart")
+            return go_to(request, f"connections/{number}", toast="restarted")
+
+        @post("/connections/{number:str}/active", status_code=200)
+        async def activate(request: PageRequest, number: str) -> Response[None]:
+            active = visit_of(request).form.get("active") == "true"
+            await self.caller.api(request).call("PATCH", f"/connections/{number}", {"active": active})
+            return go_to(request, f"connections/{number}", toast="updated")
+
+        @post("/connections/{number:str}/test", status_code=200)
+        async def send_sample(request: PageRequest, number: str) -> Response[str]:
+            sent = await self.caller.api(request).call("POST", f"/connections/{number}/test", {})
+            return await self._show(request, number, _Edit(), _told(sent.document))
+
+        @get("/connections/{number:str}/delete")
+        async def ask_delete(request: PageRequest, number: str) -> Response[str]:
+            return await self._show(request, number, _Edit(), ask_delete=True)
+
+        @post("/connections/{number:str}/delete", status_code=200)
+        async def remove(request: PageRequest, number: str) -> Response[None]:
+            await self.caller.api(request).call("DELETE", f"/connections/{number}")
+            return go_to(request, "connections", toast="deleted")
+
+        return [restart, activate, send_sample, ask_delete, remove]
+
+    async def _ask(self, request: PageRequest, number: str) -> Response[Any]:
+        """Ask for confirmation before a changed value is saved."""
+        visit = visit_of(request)
+        field = BY_NAME.get(visit.form.get("field", ""))
+        if field is None:
+            return go_to(request, f"connections/{number}")
+        values = [(name, value) for name, value in visit.fields if name != "csrf"]
+        return await self._show(request, number, _Edit(field, visit.form.get("value"), asked=values))
+
+    async def _update(self, request: PageRequest, number: str) -> Response[Any]:
+        visit, api = visit_of(request), self.caller.api(request)
+        field = BY_NAME.get(visit.form.get("field", ""))
+        if field is None:
+            return go_to(request, f"connections/{number}")
+        change = forms.change_document(field, visit.form, visit.fields)
+        try:
+            if field.kind == "headers":
+                before = forms.shown((await api.get(f"/connections/{number}")).document, field) or {}
+                gone = forms.removed_headers(before, change["configuration"]["headers"])
+                change["configuration"]["headers"] |= gone
+            tag = {"If-Match": visit.form.get("tag", "*")}
+            await api.call("PATCH", f"/connections/{number}", change, headers=tag)
+        except Refused as refused:
+            return await self._refused(request, number, field, refused)
+        return go_to(request, f"connections/{number}", toast="updated")
+
+    async def _refused(
+        self, request: PageRequest, number: str, field: Field, refused: Refused
+    ) -> Response[str]:
+        """Return the page with the value as it was typed, and why it was not saved."""
+        if refused.status not in {400, 409, _STALE}:
+            raise refused
+        reason = (
+            "Somebody changed this connection meanwhile. Your value is kept: look at both, then confirm again."
+            if refused.status == _STALE
+            else "; ".join(forms.errors_by_field(refused.problems).values())
+        )
+        edit = _Edit(field, visit_of(request).form.get("value"), reason)
+        return await self._show(request, number, edit, Toast("bad", "Not saved", reason))
+
+    async def _show(
+        self,
+        request: PageRequest,
+        number: str,
+        edit: "_Edit",
+        toast: Toast | None = None,
+        *,
+        ask_delete: bool = False,
+    ) -> Response[str]:
+        api = self.caller.api(request)
+        answer = await api.get(f"/connections/{number}")
+        connection = answer.document
+        name = connection.get("name") or f"Connection {number}"
+        dialog = None
+        if ask_delete:
+            dialog = _ask_delete(request, number, name, connection["lag"])
+        elif edit.asked is not None:
+            dialog = _ask_edit(request, number, name, edit.asked)
+        return page(
+            frame_of(request),
+            "connection.html",
+            422 if edit.error else 200,
+            toast=toast or find_toast(request.query_params, name=name),
+            **_head(connection),
+            **await _around(request, api, number),
+            **_settings(connection, edit, visit_of(request).fields),
+            tag=answer.headers.get("etag", "*"),
+            dialog=dialog,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """The value that is being edited, as typed, what is wrong with it, and what is asked before it is saved."""
+
+    field: Field | None = None
+    typed: str | None = None
+    error: str = ""
+    asked: list[tuple[str, str]] | None = None
+
+
+async def _around(request: PageRequest, api: Api, number: str) -> dict[str, Any]:
+    """Return metrics, events and deliveries of a connection."""
+    period = "24h" if request.query_params.get("period") == "24h" else "1h"
+    events = await api.get("/events", q_connectionId=number, perPage=8)
+    return {
+        "period": period,
+        "metrics": (await api.get(f"/connections/{number}/metrics")).document,
+        "events": events.document,
+        **await list_deliveries(request, api, number),
+    }
+
+
+def _head(connection: dict[str, Any]) -> dict[str, Any]:
+    """Return what the first card needs."""
+    state, waiting = connection["state"], connection["lag"]
+    kept = f"Nothing is lost: {waiting:,} message{'' if waiting == 1 else 's'} wait in order."
+    fix = (
+        "Activate it to go on." if state == "DEACTIVATED" else "Check that the destination runs and answers."
+    )
+    whole = {"name": None, "stateReason": None, "nextReconnectTime": None, "debug": False, **connection}
+    whole["configuration"] = {
+        "description": None,
+        "strictMode": False,
+        "reconnectStrategy": "NORMAL",
+    } | connection["configuration"]
+    return {"connection": whole, "headline": _HEADLINES.get(state, state), "advice": f"{fix} {kept}"}
+
+
+def _settings(
+    connection: Mapping[str, Any], edit: _Edit, pairs: tuple[tuple[str, str], ...]
+) -> dict[str, Any]:
+    """Return the cards of values, one of them perhaps open for editing."""
+    groups: dict[str, list[Field]] = {"basic": [], "proxy": [], "advanced": []}
+    for field in FIELDS:
+        is_edited = field is edit.field
+        value = edit.typed if is_edited and edit.typed is not None else forms.shown(connection, field)
+        groups[field.group].append(forms.filled(field, value, edit.error if is_edited else ""))
+    headers = forms.shown(connection, BY_NAME["headers"]) or {}
+    if edit.field is BY_NAME["headers"] and (edit.error or edit.asked):
+        headers = forms.headers_of(pairs)
+    return {
+        "groups": groups,
+        "editing": edit.field.name if edit.field else "",
+        "open_groups": [edit.field.group] if edit.field else [],
+        "headers": list(headers.items()),
+        "header_error": edit.error if edit.field is BY_NAME["headers"] else "",
+    }
+
+
+def _ask_edit(request: PageRequest, number: str, name: str, fields: list[tuple[str, str]]) -> Dialog:
+    base = f"{frame_of(request).prefix}/ui/connections/{number}"
+    question = (
+        f'Your connection "{name}" may restart to apply your changes. Are you sure you want to proceed?'
+    )
+    return Dialog(question, base, f"{base}/update", "Proceed update", fields)
+
+
+def _ask_delete(request: PageRequest, number: str, name: str, waiting: int) -> Dialog:
+    base = f"{frame_of(request).prefix}/ui/connections/{number}"
+    backlog = f" {waiting:,} waiting messages become dead letters." if waiting else ""
+    question = f'Your connection "{name}" will be deleted.{backlog} Are you sure you want to proceed?'
+    return Dialog(question, base, f"{base}/delete", "Delete")
+
+
+def _told(attempt: Mapping[str, Any]) -> Toast:
+    status = attempt.get("status")
+    took = f"{attempt.get('durationMs', 0):.0f} ms"
+    if status is not None and 200 <= status < 300:  # noqa: PLR2004
+        return Toast("ok", "Sample sent", f"The destination answered {status} in {took}.")
+    why = (
+        f"it answered {status}"
+        if status
+        else f"{attempt.get('cause')}: {attempt.get('detail') or 'no answer'}"
+    )
+    return Toast("bad", "Sample not accepted", f"After {took}: {why}")

@@ -1,0 +1,120 @@
+"""Network servers and flows: where messages come from, and which go where."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.handlers import HTTPRouteHandler
+
+from longwire.web.ui.api_client import Refused
+from longwire.web.ui.page import Caller, PageRequest, frame_of, go_to, visit_of
+from longwire.web.ui.render import page
+from longwire.web.ui.toasts import Toast, find_toast
+
+_MOST = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingPages:
+    """What the pages of network servers and flows work with."""
+
+    caller: Caller
+
+    def routes(self) -> list[HTTPRouteHandler]:
+        """Return the handlers."""
+        return [*self._servers(), *self._flows()]
+
+    def _servers(self) -> list[HTTPRouteHandler]:
+        @get("/networkServers")
+        async def list_servers(request: PageRequest) -> Response[str]:
+            return await self._show_servers(request)
+
+        @post("/networkServers", status_code=200)
+        async def create_server(request: PageRequest) -> Response[Any]:
+            form = visit_of(request).form
+            document = {
+                "name": form.get("name", ""),
+                "type": "thingpark",
+                "configuration": _configuration(form),
+            }
+            try:
+                await self.caller.api(request).call("POST", "/networkServers", document)
+            except Refused as refused:
+                return await self._show_servers(request, Toast("bad", "Not saved", str(refused)), 422)
+            return go_to(request, "networkServers", toast="saved", name=form.get("name", ""))
+
+        @post("/networkServers/{number:str}/delete", status_code=200)
+        async def delete_server(request: PageRequest, number: str) -> Response[Any]:
+            try:
+                await self.caller.api(request).call("DELETE", f"/networkServers/{number}")
+            except Refused as refused:
+                return await self._show_servers(request, Toast("bad", "Not deleted", str(refused)), 409)
+            return go_to(request, "networkServers")
+
+        return [list_servers, create_server, delete_server]
+
+    def _flows(self) -> list[HTTPRouteHandler]:
+        @get("/flows")
+        async def list_flows(request: PageRequest) -> Response[str]:
+            return await self._show_flows(request)
+
+        @post("/flows", status_code=200)
+        async def create_flow(request: PageRequest) -> Response[Any]:
+            form = visit_of(request).form
+            try:
+                await self.caller.api(request).call("POST", "/flows", _flow(form))
+            except Refused as refused:
+                return await self._show_flows(request, Toast("bad", "Not saved", str(refused)), 422)
+            return go_to(request, "flows", toast="saved", name=form.get("name") or "The flow")
+
+        @post("/flows/{number:str}/delete", status_code=200)
+        async def delete_flow(request: PageRequest, number: str) -> Response[None]:
+            await self.caller.api(request).call("DELETE", f"/flows/{number}")
+            return go_to(request, "flows")
+
+        return [list_flows, create_flow, delete_flow]
+
+    async def _show_servers(
+        self, request: PageRequest, toast: Toast | None = None, status: int = 200
+    ) -> Response[str]:
+        servers = (await self.caller.api(request).get("/networkServers", perPage=_MOST)).document
+        form = visit_of(request).form
+        name = request.query_params.get("name", "")
+        return page(
+            frame_of(request),
+            "network_servers.html",
+            status,
+            servers=servers,
+            form=form,
+            toast=toast or find_toast(request.query_params, name=name),
+        )
+
+    async def _show_flows(
+        self, request: PageRequest, toast: Toast | None = None, status: int = 200
+    ) -> Response[str]:
+        api = self.caller.api(request)
+        connections = (await api.get("/connections", perPage=_MOST)).document
+        return page(
+            frame_of(request),
+            "flows.html",
+            status,
+            flows=(await api.get("/flows", perPage=_MOST)).document,
+            connections=connections,
+            names={each["id"]: each.get("name") or f"Connection {each['id']}" for each in connections},
+            form=visit_of(request).form,
+            toast=toast or find_toast(request.query_params, name=request.query_params.get("name", "")),
+        )
+
+
+def _configuration(form: Any) -> dict[str, str]:
+    return {name: form[name] for name in ("asKey", "asId", "lrcUrl") if form.get(name)}
+
+
+def _flow(form: Any) -> dict[str, Any]:
+    """Return the flow of a form: one DevEUI a line; none: every device that no other flow matches."""
+    devices = form.get("devices", "").replace(",", " ").split()
+    return {
+        **({"name": form["name"]} if form.get("name") else {}),
+        "matchers": [{"type": "key", "key": f"lora:{each}"} for each in devices],
+        "connectors": [{"connectionId": form.get("connection", "")}],
+    }

@@ -1,0 +1,114 @@
+"""Templates: what every page shows around its content, and how values become text."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
+from litestar import Response
+
+from longwire import __version__
+from longwire.web.ui.charts import ring_arcs
+from longwire.web.ui.tones import ICONS, TONES
+
+HERE = Path(__file__).parent
+HTML = "text/html; charset=utf-8"
+
+NAVIGATION = (
+    ("", "home", "Dashboard"),
+    ("connections", "plug", "Connections"),
+    ("devices", "device", "Devices"),
+    ("flows", "flow", "Flows"),
+    ("networkServers", "server", "Network servers"),
+    ("events", "bell", "Events"),
+    ("deadLetters", "inbox", "Dead letters"),
+    ("apiKeys", "key", "API keys"),
+    ("settings", "gear", "Settings"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a page needs besides its content: who looks, from where, with which theme; `prefix` ends without `/`."""
+
+    prefix: str
+    person: str
+    role: str
+    csrf: str
+    theme: str
+    now: datetime
+
+
+def page(frame: Frame, template: str, status: int = 200, **content: Any) -> Response[str]:
+    """Return a whole page."""
+    return Response(text(frame, template, **content), status_code=status, media_type=HTML)
+
+
+def text(frame: Frame, template: str, **content: Any) -> str:
+    """Return a rendered template."""
+    return _environment.get_template(template).render(
+        frame=frame, navigation=NAVIGATION, version=__version__, now=frame.now, **content
+    )
+
+
+def parse_time(value: str | None) -> datetime | None:
+    """Return a time as the API writes it."""
+    return None if value is None else datetime.fromisoformat(value)
+
+
+def clock_time(value: str | None) -> str:
+    """Return the time of day, or with the date when it is another day's; UTC."""
+    moment = parse_time(value)
+    return "-" if moment is None else f"{moment.astimezone(UTC):%H:%M:%S}"
+
+
+def full_time(value: str | None) -> str:
+    """Return date and time in UTC."""
+    moment = parse_time(value)
+    return "-" if moment is None else f"{moment.astimezone(UTC):%d %b %Y, %H:%M:%S} UTC"
+
+
+def duration(span: timedelta) -> str:
+    """Return a duration in its two largest units: `6 min 13 s`, `3 days`."""
+    seconds = max(int(span.total_seconds()), 0)
+    days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
+    if days:
+        return f"{days} day{'s' if days > 1 else ''}" + (f" {hours} h" if hours else "")
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
+
+
+def since(value: str | None, now: datetime) -> str:
+    """Return how long ago a time of the API is."""
+    moment = parse_time(value)
+    return "-" if moment is None else duration(now - moment)
+
+
+def count(number: int | None) -> str:
+    """Return a number with its thousands apart."""
+    return "-" if number is None else f"{number:,}"
+
+
+def _make_environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: Mapping[str, Any] = {
+        "clock_time": clock_time,
+        "full_time": full_time,
+        "since": since,
+        "count": count,
+        "duration": duration,
+    }
+    environment.filters.update(filters)
+    environment.globals.update(tones=TONES, icons=ICONS, ring_arcs=ring_arcs)
+    return environment
+
+
+_environment = _make_environment()

@@ -1,0 +1,110 @@
+"""Who is signed in: a cookie that carries an access token, and nothing on the server but who has signed out.
+
+The cookie is HttpOnly and SameSite=Strict; its random half makes the CSRF token of every form, which other sites can
+neither read nor guess. It is renewed while it is used and ends an hour after, or at once with its key.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from longwire.core.access import Identity
+from longwire.core.errors import Unauthorized
+from longwire.storage.accounts import Accounts
+
+COOKIE = "longwire_session"
+TICKET_LIFETIME = timedelta(hours=1)
+RENEW_AFTER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A person who is signed in; `mark` is the cookie's random half."""
+
+    identity: Identity
+    mark: str
+
+    @property
+    def csrf(self) -> str:
+        """Return what each form of this session carries."""
+        return hashlib.sha256(f"csrf {self.mark}".encode()).hexdigest()
+
+    def is_from_our_page(self, given: str) -> bool:
+        """Return whether a form came from a page of this session; in constant time."""
+        return hmac.compare_digest(given.encode(), self.csrf.encode())
+
+
+class Sessions:
+    """Opens, renews and ends sessions; reached by https (`base_url`), the cookie goes over https only."""
+
+    def __init__(self, accounts: Accounts, now: Callable[[], datetime], base_url: str) -> None:
+        """Know nobody yet."""
+        address = urlsplit(base_url)
+        is_secure = address.scheme == "https"
+        self._accounts = accounts
+        self._now = now
+        self._attributes = f"Path={address.path}/ui; HttpOnly; SameSite=Strict" + (
+            "; Secure" if is_secure else ""
+        )
+        self._ended: dict[str, datetime] = {}
+        self._renewed: dict[str, datetime] = {}
+        self._tickets: dict[str, tuple[Identity, datetime]] = {}
+
+    def open(self, identity: Identity) -> str:
+        """Return the `Set-Cookie` of a new session."""
+        return self._cookie(secrets.token_urlsafe(24), identity)
+
+    def find(self, header: str) -> Session | None:
+        """Return the session of a `Cookie` header, or None."""
+        mark, _, token = _cookie_value(header).partition(".")
+        if not token or mark in self._ended:
+            return None
+        try:
+            return Session(self._accounts.identify(token), mark)
+        except Unauthorized:
+            return None
+
+    def renew(self, session: Session) -> str | None:
+        """Return the `Set-Cookie` that lets a session live on, when it is time for one."""
+        now = self._now()
+        if now - self._renewed.get(session.mark, now - RENEW_AFTER) < RENEW_AFTER:
+            return None
+        return self._cookie(session.mark, session.identity)
+
+    def end(self, session: Session) -> str:
+        """Return the `Set-Cookie` that forgets a session, which is not known any more."""
+        now = self._now()
+        self._ended = {mark: at for mark, at in self._ended.items() if now - at < 2 * TICKET_LIFETIME}
+        self._ended[session.mark] = now
+        self._renewed.pop(session.mark, None)
+        return f"{COOKIE}=; Max-Age=0; {self._attributes}"
+
+    def make_ticket(self, identity: Identity) -> str:
+        """Return what signs in once, without the key: for the link that the demo prints."""
+        ticket = secrets.token_urlsafe(24)
+        self._tickets[ticket] = identity, self._now() + TICKET_LIFETIME
+        return ticket
+
+    def use_ticket(self, ticket: str) -> Identity | None:
+        """Return whose ticket it is, the first time and within an hour."""
+        identity, until = self._tickets.pop(ticket, (None, self._now()))
+        return identity if until > self._now() else None
+
+    def _cookie(self, mark: str, identity: Identity) -> str:
+        token, lifetime = self._accounts.issue_token(identity)
+        self._renewed[mark] = self._now()
+        return f"{COOKIE}={mark}.{token}; Max-Age={int(lifetime.total_seconds())}; {self._attributes}"
+
+
+def _cookie_value(header: str) -> str:
+    cookies = SimpleCookie()
+    try:
+        cookies.load(header)
+    except CookieError:
+        return ""
+    return cookies[COOKIE].value if COOKIE in cookies else ""

@@ -1,0 +1,68 @@
+"""A Longwire, a destination, and a real Chromium that is signed in."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tests.e2e.api_client import Api
+from tests.e2e.longwire_process import Longwire
+from tests.e2e.sink import Sink
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Give a browser to one file: while Playwright runs, no other test in this process may run an event loop."""
+    if shutil.which(CHROMIUM) is None:
+        pytest.skip("Chromium is not installed (on Debian: apt install chromium)")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Longwire]:
+    with Longwire(tmp_path_factory.mktemp("pages")).start() as longwire:
+        yield longwire
+
+
+@pytest.fixture
+def api(server: Longwire) -> Api:
+    return server.api
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    with Sink() as opened:
+        yield opened
+
+
+@pytest.fixture
+def context(browser: Browser, server: Longwire) -> Iterator[BrowserContext]:
+    """Give a browser that nobody is signed in with; a violation of the page's policy, or an error, fails the test."""
+    opened = browser.new_context(base_url=f"http://127.0.0.1:{server.port}")
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    opened.on("weberror", lambda problem: complaints.append(str(problem.error)))
+    yield opened
+    opened.close()
+    assert [each for each in complaints if "Failed to load resource" not in each] == []
+
+
+@pytest.fixture
+def page(context: BrowserContext, server: Longwire) -> Page:
+    """Give the dashboard, signed in as the owner."""
+    opened = context.new_page()
+    opened.goto("/ui/")
+    sign_in(opened, str(server.api.key))
+    return opened
+
+
+def sign_in(page: Page, key: str) -> None:
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/ui/**")
