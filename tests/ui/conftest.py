@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -55,8 +56,10 @@ def context(browser: Browser, server: Longwire) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(context: BrowserContext, server: Longwire) -> Page:
-    """Give the dashboard, signed in as the owner."""
+    """Give the dashboard, signed in as the owner; its clock stands still, so that no toast goes away by itself."""
     opened = context.new_page()
+    opened.clock.install()
+    opened.clock.pause_at(datetime.now(UTC) + timedelta(seconds=1))
     opened.goto("/ui/")
     sign_in(opened, str(server.api.key))
     return opened
