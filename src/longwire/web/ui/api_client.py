@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 from litestar import Litestar
 
-from longwire.core.access import Identity, Right
+from longwire.core.access import Author, Right
 from longwire.web.api import BASE
 from longwire.web.shapes import hide_downlink_addresses
 
@@ -42,10 +42,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Calls the API as one person."""
+    """Calls the API as one person, for one request of a page."""
 
     app: Litestar
-    identity: Identity
+    author: Author
     correlation_id: str
 
     async def get(self, path: str, **query: Any) -> Answer:
@@ -63,6 +63,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Return the answer of a call; raises Refused for any status that is no success."""
+        identity = self.author.identity
         body = b"" if document is None else msgspec.json.encode(document)
         media = b"application/merge-patch+json" if method == "PATCH" else JSON
         given = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
@@ -82,9 +83,9 @@ class Api:
             ],
             "client": None,
             "server": None,
-            "state": {"correlation_id": self.correlation_id, "identity": self.identity},
+            "state": {"correlation_id": self.correlation_id, "identity": identity, "author": self.author},
         }
-        hides = not self.identity.may(Right.SEND_DOWNLINKS)
+        hides = not identity.may(Right.SEND_DOWNLINKS)
         return _read(await _run(self.app, scope, body), hide_downlink_addresses if hides else bytes)
 
 

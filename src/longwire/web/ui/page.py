@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from litestar import Litestar, Request, Response
 
+from longwire.core.access import Author
 from longwire.core.errors import Unauthorized
 from longwire.web.ui.api_client import Answer, Api
 from longwire.web.ui.render import Frame
@@ -25,10 +26,11 @@ class Caller:
 
     def api(self, request: PageRequest) -> Api:
         """Return the API in the name of the person who is signed in; raises Unauthorized when nobody is."""
-        session = visit_of(request).session
-        if session is None:
+        visit = visit_of(request)
+        if visit.session is None:
             raise Unauthorized("sign in first")
-        return Api(self.app, session.identity, request.scope["state"]["correlation_id"])
+        author = Author(visit.session.identity, visit.frame.now)
+        return Api(self.app, author, request.scope["state"]["correlation_id"])
 
 
 def visit_of(request: PageRequest) -> Visit:
