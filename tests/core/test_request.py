@@ -65,7 +65,12 @@ def test_a_message_is_posted_to_the_destination_with_our_headers_first() -> None
 
 def test_placeholders_without_a_value_are_named_with_their_place() -> None:
     url = "http://sink/{Missing}?a={DevEUI}&b={$..nope}"
-    headers = {"X-A": "{Name}{Time|x.y}", "X-B": "b", "X-C": "{Missing|'c'}"}
+    headers = {
+        "X-A": "{Name}{Time|x.y}",
+        "X-B": "b",
+        "X-C": "{Missing|'c'}",
+        "X-Key": "{$..k[?(@ == 'secret')]}",
+    }
 
     prepared = build(url=url, headers=headers)
 
@@ -74,6 +79,7 @@ def test_placeholders_without_a_value_are_named_with_their_place() -> None:
         "destinationURL: {Missing}",
         "destinationURL: {$..nope}",
         "headers.X-A: {Time|x.y}",
+        "headers.X-Key",
     )
     assert prepared.request.target == "/?a=70B3D5E75E000001&b="
 

@@ -8,14 +8,18 @@ by `Reading.spend`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from longwire.core.jsonpath_functions import MISSING, Function
 from longwire.core.reading import Reading
 
 
 class Step(Protocol):
-    """One step of a path; `is_sure` in those below says that everything before the step is definite."""
+    """One step of a path.
+
+    In those below `is_definite` says that the step leads from one value to one value, `is_sure` that all before it do,
+    `is_last` that it ends the path.
+    """
 
     def lead(self, values: list[Any], reading: Reading, *, required: bool) -> list[Any] | None:
         """Return where the step leads from `values`, or None when the whole path has no value.
@@ -62,13 +66,9 @@ def find(path: JsonPath, item: Any, reading: Reading, *, required: bool = False)
 class Name:
     """`.name`."""
 
+    is_definite: ClassVar = True
     name: str
     is_sure: bool
-
-    @property
-    def is_definite(self) -> bool:
-        """Return whether the step leads from one value to one value."""
-        return True
 
     def lead(self, values: list[Any], _reading: Reading, *, required: bool) -> list[Any] | None:
         """Return the member of each object that has it."""
@@ -160,14 +160,10 @@ class Slice:
     With both ends given Jayway counts from the one to the other before it looks where a negative place lies.
     """
 
+    is_definite: ClassVar = False
     first: int | None
     end: int | None
     is_sure: bool
-
-    @property
-    def is_definite(self) -> bool:
-        """Return whether the step leads from one value to one value."""
-        return False
 
     def lead(self, values: list[Any], reading: Reading, *, required: bool) -> list[Any] | None:  # noqa: ARG002
         """Return the elements of each array."""
@@ -196,13 +192,9 @@ class Slice:
 class Wildcard:
     """`*`: every member or element."""
 
+    is_definite: ClassVar = False
     is_sure: bool
     is_last: bool
-
-    @property
-    def is_definite(self) -> bool:
-        """Return whether the step leads from one value to one value."""
-        return False
 
     def lead(self, values: list[Any], reading: Reading, *, required: bool) -> list[Any] | None:  # noqa: ARG002
         """Return the members and elements of each value; what has none is passed over."""
@@ -227,13 +219,9 @@ class Wildcard:
 class Filter:
     """`[?(...)]`: the elements of an array for which it holds, or an object itself."""
 
+    is_definite: ClassVar = False
     holds: Callable[[Any, Reading], bool]
     is_sure: bool
-
-    @property
-    def is_definite(self) -> bool:
-        """Return whether the step leads from one value to one value."""
-        return False
 
     def lead(self, values: list[Any], reading: Reading, *, required: bool) -> list[Any] | None:  # noqa: ARG002
         """Return what the filter lets through."""
@@ -276,9 +264,10 @@ class Scan:
                 if type(each) is list and not self.is_last:
                     # As Jayway does: an array that suits is not filtered or indexed again before another step.
                     found += each
-                    continue
-                led = self.target.lead([each], reading, required=required)
-                if led is None:
+                elif type(each) is dict and isinstance(self.target, Filter):
+                    found.append(each)
+                elif (led := self.target.lead([each], reading, required=required)) is not None:
+                    found += led
+                else:
                     return None
-                found += led
         return found

@@ -6,17 +6,16 @@ refused instead.
 
 import re
 from collections.abc import Callable
-from typing import Final
 
 from longwire.core.jsonpath import Filter, Indexes, JsonPath, Name, Names, Scan, Slice, Step, Target, Wildcard
 from longwire.core.jsonpath_filter import Filtering, Predicate
 from longwire.core.jsonpath_functions import FUNCTIONS, LENGTH_OF_EACH, NEED_A_DEFINITE_PATH
-from longwire.core.scanner import SPACES, Scanner, unescape
+from longwire.core.scanner import Scanner, unescape
 
 MAX_STEPS_IN_PATH = 64
 
-_END_OF_NAME: Final = frozenset(SPACES + ".[(|}")
-_END_OF_NAME_IN_FILTER: Final = frozenset(SPACES + ".[(|}{])'\"<>=~!&,/")
+_END_OF_NAME = re.compile(r"[ \t\r\n.\[(|}]")
+_END_OF_NAME_IN_FILTER = re.compile(r"[ \t\r\n.\[(|}{\])'\"<>=~!&,/]")
 _NOT_IN_NAME = re.compile(r"[{\])'\"]")
 _INDEXES = re.compile(r"-?[0-9]{1,9}\s*(?:,\s*-?[0-9]{1,9}\s*)*(?=\])")
 _SLICE = re.compile(r"(-?[0-9]{1,9})?\s*:\s*(-?[0-9]{1,9})?\s*(?=\])")
@@ -61,7 +60,7 @@ class PathReader:
         """Read a name as a step, or return the name of the function that ends the path."""
         scanner = self._scanner
         start = scanner.at
-        name = scanner.take_while(lambda character: character not in self._ends)
+        name = scanner.take_until(self._ends)
         if not name:
             scanner.fail("a name is missing")
         if wrong := _NOT_IN_NAME.search(name):

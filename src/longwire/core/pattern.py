@@ -4,6 +4,7 @@
 placeholder is a list of alternatives, the first that yields a value wins. `{{` and `}}` are literal braces.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,9 @@ from longwire.core.scanner import Scanner, SyntaxProblem
 
 MAX_RENDERED_BYTES = 8 * 1024
 
-_NOT_IN_A_NAME = frozenset("{}[]()'\"/|$@")
+_BRACE = re.compile(r"[{}]")
+_END_OF_ALTERNATIVE = re.compile(r"[|}]")
+_NOT_IN_A_NAME = re.compile(r"[{}\[\]()'\"/|$@]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Literal:
 class Path:
     """A name or dotted path, relative to the content of the message's root object.
 
-    Where it was written from the reading (`$.DevEUI_uplink.FPort`), only messages with that `root` have it.
+    Where it was written from the document (`$.DevEUI_uplink.FPort`), only messages with that `root` have it.
     """
 
     names: tuple[str, ...]
@@ -185,7 +188,7 @@ def _text(value: Any) -> str | None:
 def _parts(scanner: Scanner) -> Iterator[Literal | Placeholder]:
     literal = ""
     while scanner.next:
-        literal += scanner.take_while(lambda character: character not in "{}")
+        literal += scanner.take_until(_BRACE)
         if scanner.take("{{"):
             literal += "{"
         elif scanner.take("}}"):
@@ -242,11 +245,11 @@ def _json_path(scanner: Scanner) -> Path | Query:
 
 def _dotted_path(scanner: Scanner) -> Path:
     start = scanner.at
-    text = scanner.take_while(lambda character: character not in "|}")
+    text = scanner.take_until(_END_OF_ALTERNATIVE)
     names = tuple(name.strip() for name in text.split("."))
     if scanner.next and not all(names):
         scanner.fail("a name is missing", start)
-    wrong = next((place for place, character in enumerate(text) if character in _NOT_IN_A_NAME), None)
+    wrong = _NOT_IN_A_NAME.search(text)
     if scanner.next and wrong is not None:
-        scanner.fail(f"a name cannot hold {text[wrong]}; a JsonPath begins with '$'", start + wrong)
+        scanner.fail(f"a name cannot hold {wrong[0]}; a JsonPath begins with '$'", start + wrong.start())
     return Path(names)

@@ -8,6 +8,7 @@ from longwire.core import json_text, pattern
 from longwire.core.configuration import Configuration
 from longwire.core.delivery import Outcome
 from longwire.core.destination import render_target
+from longwire.core.headers import is_secret_header
 from longwire.core.http import HttpRequest
 from longwire.core.message import with_downlink_url
 from longwire.core.pattern import MAX_RENDERED_BYTES
@@ -147,9 +148,14 @@ def _configured_headers(
         text = rendered.text.encode()
         if len(text) > MAX_RENDERED_BYTES:
             return CannotRender(f"headers.{name}: longer than {MAX_RENDERED_BYTES} bytes once rendered")
-        empty += [f"headers.{name}: {{{each}}}" for each in rendered.missing]
+        empty += [_named(name, each) for each in rendered.missing]
         headers.append((name, text))
     return headers
+
+
+def _named(header: str, placeholder: str) -> str:
+    """Return which placeholder of which header; a pattern may quote part of a secret."""
+    return f"headers.{header}" + ("" if is_secret_header(header) else f": {{{placeholder}}}")
 
 
 def _without_breaks(value: str) -> str:

@@ -1,9 +1,10 @@
 """A text read from left to right, by the parser of patterns and that of JsonPath; what is wrong has a position."""
 
-from collections.abc import Callable
+import re
 from typing import NoReturn
 
-SPACES = " \t\r\n"
+_SPACES = frozenset(" \t\r\n")
+_QUOTED = {quote: re.compile(rf"((?:[^{quote}\\]++|\\.)*+){quote}", re.DOTALL) for quote in ("'", '"', "/")}
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _HEX_DIGITS = 4
 
@@ -35,9 +36,10 @@ class Scanner:
 
     def skip_spaces(self) -> str:
         """Return the next character that is no white space, and stand before it."""
-        while self.next and self.next in SPACES:
+        text = self.text
+        while text[self.at : self.at + 1] in _SPACES:
             self.at += 1
-        return self.next
+        return text[self.at : self.at + 1]
 
     def take(self, expected: str) -> bool:
         """Return whether the text goes on with `expected`, and stand after it if so."""
@@ -52,25 +54,22 @@ class Scanner:
         if not self.take(expected):
             self.fail(f"expected {expected!r} {where}")
 
-    def take_while(self, belongs: Callable[[str], bool]) -> str:
-        """Return the characters up to the first that does not belong."""
+    def take_until(self, ends: re.Pattern[str]) -> str:
+        """Return the characters up to the first that `ends`, or all that are left."""
         start = self.at
-        while self.next and belongs(self.next):
-            self.at += 1
+        end = ends.search(self.text, start)
+        self.at = end.start() if end else len(self.text)
         return self.text[start : self.at]
 
     def take_quoted(self) -> str:
         """Return what stands between the next character and its like, a backslash before a character kept."""
         start = self.at
-        at = start + 1
-        while at < len(self.text):
-            if self.text[at] == "\\":
-                at += 1
-            elif self.text[at] == self.text[start]:
-                self.at = at + 1
-                return self.text[start + 1 : at]
-            at += 1
-        return self.fail(f"this {self.text[start]} has no end", start)
+        quote = self.text[start]
+        quoted = _QUOTED[quote].match(self.text, start + 1)
+        if quoted is None:
+            self.fail(f"this {quote} has no end")
+        self.at = quoted.end()
+        return quoted[1]
 
     def fail(self, problem: str, at: int | None = None) -> NoReturn:
         """Raise SyntaxProblem, here or at another position."""
@@ -82,6 +81,8 @@ def unescape(quoted: str) -> str:
 
     A backslash before anything else is left out.
     """
+    if "\\" not in quoted:
+        return quoted
     parts = []
     at = 0
     while at < len(quoted):
