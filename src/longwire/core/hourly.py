@@ -10,11 +10,14 @@ def add_counts(counts: Sequence[int], newest: int, added: Mapping[int, int], now
 
     `newest` is the hour the given counts begin with. What lies after `now` (the clock was put back) is forgotten.
     """
-    by_hour = {newest - age: count for age, count in enumerate(counts)}
+    shifted = ([0] * min(now - newest, HOURS) if counts and now > newest else []) + list(counts)
+    kept = shifted[max(newest - now, 0) :][:HOURS] if counts else []
     for hour, count in added.items():
-        by_hour[hour] = by_hour.get(hour, 0) + count
-    oldest = max(min(by_hour, default=now), now - HOURS + 1)
-    return tuple(by_hour.get(hour, 0) for hour in range(now, oldest - 1, -1))
+        age = now - hour
+        if 0 <= age < HOURS:
+            kept += [0] * (age + 1 - len(kept))
+            kept[age] += count
+    return tuple(kept)
 
 
 def sum_of_day(counts: Sequence[int], newest: int, now: int) -> int:

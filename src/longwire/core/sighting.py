@@ -12,22 +12,31 @@ MAX_TAGS = 100
 LONGEST_WORD = 255
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """The members of a message that tell of its device, as raw JSON; empty where the message has none."""
+Fragment = bytes | msgspec.Raw
 
-    customer_data: bytes = b""
-    driver_cfg: bytes = b""
-    rssi: bytes = b""
-    snr: bytes = b""
+
+class Sighting(NamedTuple):
+    """The members of a message that tell of its device, as raw JSON; empty where the message has none.
+
+    It is made for every message: so nothing is copied or decoded before it is used.
+    """
+
+    customer_data: Fragment = b""
+    driver_cfg: Fragment = b""
+    rssi: Fragment = b""
+    snr: Fragment = b""
 
     def after(self, before: "Sighting") -> "Sighting":
         """Return what is known when this one came after another."""
-        return Sighting(
-            self.customer_data or before.customer_data,
-            self.driver_cfg or before.driver_cfg,
-            self.rssi or before.rssi,
-            self.snr or before.snr,
+        return (
+            self
+            if b"" not in self
+            else Sighting(
+                self.customer_data or before.customer_data,
+                self.driver_cfg or before.driver_cfg,
+                self.rssi or before.rssi,
+                self.snr or before.snr,
+            )
         )
 
 
@@ -76,9 +85,15 @@ class _CustomerData(msgspec.Struct):
     tags: Any = None
 
 
+class _Ref(msgspec.Struct):
+    pId: Any = ""  # noqa: N815 - ThingPark's names
+    mId: Any = ""  # noqa: N815
+    ver: Any = ""
+
+
 class _DriverCfg(msgspec.Struct):
-    mod: Any = None
-    app: Any = None
+    mod: _Ref | None = None
+    app: _Ref | None = None
 
 
 _CUSTOMER_DATA = msgspec.json.Decoder(_CustomerData)
@@ -88,25 +103,26 @@ _DRIVER_CFG = msgspec.json.Decoder(_DriverCfg)
 def sighting_of(members: Mapping[str, msgspec.Raw]) -> Sighting:
     """Return what the members of a root tell of the device."""
     get = members.get
-    return Sighting(
-        bytes(get("CustomerData", b"")),
-        bytes(get("DriverCfg", b"")),
-        bytes(get("LrrRSSI", b"")),
-        bytes(get("LrrSNR", b"")),
-    )
+    return Sighting(get("CustomerData", b""), get("DriverCfg", b""), get("LrrRSSI", b""), get("LrrSNR", b""))
 
 
 def learn(sighting: Sighting) -> Learned:
     """Return what a sighting teaches; what has another form than ThingPark's teaches nothing."""
-    customer = _decoded(_CUSTOMER_DATA, sighting.customer_data) or _CustomerData()
-    driver = _decoded(_DRIVER_CFG, sighting.driver_cfg) or _DriverCfg()
-    return Learned(_name(customer.name), _tags(customer.tags), _ref(driver.mod), _ref(driver.app))
+    name, tags = learn_words(sighting)
+    driver = _decoded(_DRIVER_CFG, sighting.driver_cfg)
+    return Learned(name, tags, _ref(driver and driver.mod), _ref(driver and driver.app))
 
 
-def number_of(raw: bytes) -> float | None:
+def learn_words(sighting: Sighting) -> tuple[str | None, tuple[str, ...] | None]:
+    """Return the name and the tags that a sighting teaches."""
+    customer = _decoded(_CUSTOMER_DATA, sighting.customer_data)
+    return (_name(customer.name), _tags(customer.tags)) if customer else (None, None)
+
+
+def number_of(raw: Fragment) -> float | None:
     """Return a number that may be written as a string, or None."""
     try:
-        value = float(json_text.scalar_text(raw) or "") if raw else None
+        value = float(json_text.scalar_text(bytes(raw)) or "") if raw else None
     except ValueError:
         return None
     # JSON has no other numbers; a string could say nan.
@@ -118,9 +134,10 @@ def fold_tags(tags: tuple[str, ...]) -> frozenset[str]:
     return frozenset(tag.casefold() for tag in tags)
 
 
-def _decoded(decoder: msgspec.json.Decoder[Any], raw: bytes) -> Any:
-    if not raw:
+def _decoded(decoder: msgspec.json.Decoder[Any], fragment: Fragment) -> Any:
+    if not fragment:
         return None
+    raw = bytes(fragment)
     # In XML, and so in what was made of it, CustomerData is a string that holds JSON.
     text = (json_text.scalar_text(raw) or "").encode() if raw.startswith(b'"') else raw
     try:
@@ -136,14 +153,12 @@ def _name(value: Any) -> str | None:
 def _tags(value: Any) -> tuple[str, ...] | None:
     if not isinstance(value, list):
         return None
-    words = (each[:LONGEST_WORD] for each in value if isinstance(each, str) and each)
+    words = [each[:LONGEST_WORD] for each in value if isinstance(each, str) and each]
     return tuple(dict.fromkeys(words))[:MAX_TAGS]
 
 
-def _ref(value: Any) -> DriverRef | None:
-    if not isinstance(value, dict):
-        return None
-    return DriverRef(*(_word(value.get(name)) for name in ("pId", "mId", "ver")))
+def _ref(value: _Ref | None) -> DriverRef | None:
+    return DriverRef(_word(value.pId), _word(value.mId), _word(value.ver)) if value else None
 
 
 def _word(value: Any) -> str:

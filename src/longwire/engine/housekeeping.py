@@ -17,7 +17,7 @@ EVENTS_EVERY = timedelta(seconds=1)
 TRAFFIC_EVERY = timedelta(seconds=10)
 LAST_USE_EVERY = timedelta(seconds=5)
 SIGHTINGS_EVERY = timedelta(seconds=5)
-STORAGE_PAUSE = timedelta(seconds=1)
+SIGHTINGS_PAUSE = timedelta(seconds=1)
 
 
 async def write_down(flush: Callable[[], Awaitable[None]], every: timedelta, clock: Clock) -> None:
@@ -28,7 +28,7 @@ async def write_down(flush: Callable[[], Awaitable[None]], every: timedelta, clo
 
 
 async def write_sightings(sightings: Sightings, clock: Clock) -> None:
-    """Write what was seen of devices, every few seconds and when there is much, until cancelled."""
+    """Write what was seen of devices, every few seconds, sooner when there is much, until cancelled."""
     while True:
         timer = clock.call_at(clock.now() + SIGHTINGS_EVERY, sightings.is_due.set)
         try:
@@ -36,9 +36,9 @@ async def write_sightings(sightings: Sightings, clock: Clock) -> None:
             await sightings.write()
         except StorageUnavailable as error:
             log.warning(log.STORAGE_COMMIT_FAILED, error=str(error))
-            await sleep(clock, STORAGE_PAUSE)
         finally:
             timer.cancel()
+        await sleep(clock, SIGHTINGS_PAUSE)
 
 
 async def keep_house(

@@ -77,6 +77,7 @@ device = Table(
     Column("learned_name", Text, comment="of the last CustomerData that had one"),
     Column("learned_tags", Text, comment="of the last CustomerData that had them: a JSON array"),
     Column("learned_driver", Text, comment="the last DriverCfg: a JSON object"),
+    Column("counted_up_to", Id, comment="the last message that is counted in what follows"),
     Column("last_seen_at", BigInteger),
     Column("f_cnt_up", BigInteger),
     Column("last_rssi", Float),

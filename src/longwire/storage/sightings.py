@@ -1,7 +1,8 @@
 """What messages tell of their devices: noted in memory, written every few seconds, rebuilt from the log.
 
-Noting costs a message next to nothing: one entry a device, decoded only when it is written. Each write also says up to
-which message it counts, so that a start after a kill counts the rest from the log, each message once.
+Noting costs a message next to nothing: one entry a device, decoded only when it is written. Devices are written in
+slices, so that the writer stays free for others; each row says up to which message it counts, and at the end the whole
+does: so a start after a kill counts the rest from the log, each message once.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from longwire.core import json_text
 from longwire.core.errors import StorageUnavailable
 from longwire.core.hourly import add_counts, sum_of_day
 from longwire.core.message import Message
-from longwire.core.sighting import Learned, Sighting, learn, number_of, sighting_of
+from longwire.core.sighting import Learned, Sighting, learn, learn_words, number_of, sighting_of
 from longwire.storage.database import Database
 from longwire.storage.micros import to_micros
 from longwire.storage.rows import find_rows, write_rows
@@ -30,15 +31,17 @@ MAX_DEVICES = 1_000_000
 MANY = 1000
 UPLINK = "DevEUI_uplink"
 _COUNTED_UP_TO = "sightings_counted_up_to"
-_SLICE = 1000
+_SLICE = 256
+_LOGGED_SLICE = 1000
 _HOUR_MICROS = 3_600_000_000
 _LONGEST_DRIVER = 1024
 
 _FIND_KNOWN = "SELECT dev_eui, hourly, last_seen_at FROM device WHERE dev_eui IN ({values})"
 _WRITE = (
     "INSERT INTO device (dev_eui, network_server_id, created_at, learned_name, learned_tags, learned_driver,"
-    " last_seen_at, f_cnt_up, last_rssi, last_snr, hourly) VALUES {rows}"
-    " ON CONFLICT (dev_eui) DO UPDATE SET last_seen_at=excluded.last_seen_at, hourly=excluded.hourly,"
+    " counted_up_to, last_seen_at, f_cnt_up, last_rssi, last_snr, hourly) VALUES {rows}"
+    " ON CONFLICT (dev_eui) DO UPDATE SET counted_up_to=excluded.counted_up_to,"
+    " last_seen_at=excluded.last_seen_at, hourly=excluded.hourly,"
     " network_server_id=COALESCE(device.network_server_id, excluded.network_server_id),"
     " learned_name=COALESCE(excluded.learned_name, device.learned_name),"
     " learned_tags=COALESCE(excluded.learned_tags, device.learned_tags),"
@@ -52,19 +55,21 @@ _WRITE = (
 class Seen:
     """What was seen of one device since the last write; `registers`: it is registered where it is not known."""
 
-    __slots__ = ("at", "counts", "f_cnt", "network_server_id", "registers", "sighting")
+    __slots__ = ("at", "counts", "f_cnt", "message_id", "network_server_id", "registers", "sighting")
 
     def __init__(self, network_server_id: str, *, registers: bool) -> None:
         """Nothing was seen yet."""
         self.network_server_id = network_server_id
         self.registers = registers
+        self.message_id = 0
         self.at = 0
         self.f_cnt: int | None = None
         self.sighting = Sighting()
         self.counts: dict[int, int] = {}
 
-    def take(self, at: int, f_cnt: int | None, sighting: Sighting) -> None:
+    def take(self, message_id: int, at: int, f_cnt: int | None, sighting: Sighting) -> None:
         """Take in one uplink, received at so many microseconds since 1970."""
+        self.message_id = max(self.message_id, message_id)
         self.at = at
         self.f_cnt = self.f_cnt if f_cnt is None else f_cnt
         self.sighting = sighting.after(self.sighting)
@@ -73,6 +78,7 @@ class Seen:
 
     def take_all(self, later: "Seen") -> None:
         """Take in what was seen of the same device after this."""
+        self.message_id = later.message_id
         self.at, self.f_cnt = later.at, self.f_cnt if later.f_cnt is None else later.f_cnt
         self.sighting = later.sighting.after(self.sighting)
         self.registers = later.registers
@@ -81,15 +87,10 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
-    """What one write takes from memory, up to which message, and how many devices may still be registered.
+class _Progress:
+    """Up to which message everything is written, and when each network server sent an uplink last."""
 
-    `last_uplinks` says when each network server sent an uplink last.
-    """
-
-    seen: Mapping[str, Seen]
     up_to: int
-    room: int
     last_uplinks: Mapping[str, int]
 
 
@@ -128,7 +129,7 @@ class Sightings:
         at = to_micros(message.received_at)
         self._last_uplinks[message.network_server_id] = at
         entry = self._entry(message.dev_eui, message.network_server_id, registers=registers)
-        entry.take(at, message.f_cnt, message.sighting)
+        entry.take(message_id, at, message.f_cnt, message.sighting)
         if len(self._seen) >= MANY:
             self.is_due.set()
 
@@ -157,17 +158,25 @@ class Sightings:
             self.is_due.clear()
             if self._up_to == self._written_up_to:
                 return
-            room = MAX_DEVICES - self.count
-            taken = _Taken(self._seen, self._up_to, room, dict(self._last_uplinks))
-            self._writing, self._seen = self._seen, {}
-            try:
-                self.count += await self._database.write(lambda sql: _write(sql, taken))
-                self._written_up_to = taken.up_to
-            except StorageUnavailable:
-                self._put_back(taken.seen)
-                raise
-            finally:
-                self._writing = {}
+            progress = _Progress(self._up_to, dict(self._last_uplinks))
+            # In their order neighbours share pages of the table.
+            waiting = sorted(self._seen)
+            while waiting:
+                await self._write_slice(waiting[:_SLICE])
+                waiting = waiting[_SLICE:]
+            await self._database.write(lambda sql: _write_progress(sql, progress))
+            self._written_up_to = progress.up_to
+
+    async def _write_slice(self, dev_euis: Sequence[str]) -> None:
+        taken = {each: self._seen.pop(each) for each in dev_euis if each in self._seen}
+        self._writing, room = taken, MAX_DEVICES - self.count
+        try:
+            self.count += await self._database.write(lambda sql: _write(sql, taken, room))
+        except StorageUnavailable:
+            self._put_back(taken)
+            raise
+        finally:
+            self._writing = {}
 
     def _entry(self, dev_eui: str, network_server_id: str, *, registers: bool) -> Seen:
         entry = self._seen.get(dev_eui)
@@ -178,14 +187,15 @@ class Sightings:
     def _take_logged(self, row: Row[Any], *, registers: bool) -> None:
         _, members = json_text.read_kept_root(row.body)
         entry = self._entry(row.dev_eui, row.network_server_id, registers=registers)
-        entry.take(row.received_at, row.f_cnt, sighting_of(members))
+        entry.take(row.id, row.received_at, row.f_cnt, sighting_of(members))
         self._last_uplinks[row.network_server_id] = row.received_at
         self._up_to = row.id
 
     def _put_back(self, taken: Mapping[str, Seen]) -> None:
-        later, self._seen = self._seen, dict(taken)
-        for dev_eui, seen in later.items():
-            self._entry(dev_eui, seen.network_server_id, registers=seen.registers).take_all(seen)
+        for dev_eui, seen in taken.items():
+            if (later := self._seen.get(dev_eui)) is not None:
+                seen.take_all(later)
+            self._seen[dev_eui] = seen
 
 
 def _count_devices(sql: Sql) -> int:
@@ -208,29 +218,34 @@ def _after(message_id: int) -> sa.Select[Any]:
         sa.select(
             column.id, column.network_server_id, column.dev_eui, column.f_cnt, column.received_at, column.body
         )
+        .outerjoin(device, device.c.dev_eui == column.dev_eui)
         .where(column.id > message_id, column.root == UPLINK)
+        .where(column.id > sa.func.coalesce(device.c.counted_up_to, 0))
         .order_by(column.id)
-        .limit(_SLICE)
+        .limit(_LOGGED_SLICE)
     )
 
 
-def _write(sql: Sql, taken: _Taken) -> int:
-    """Write what was seen; return how many devices are new. Runs in the writer."""
-    rows, room = [], taken.room
-    known = {row[0]: row for row in find_rows(sql, _FIND_KNOWN, list(taken.seen))}
-    for dev_eui, seen in taken.seen.items():
+def _write(sql: Sql, taken: Mapping[str, Seen], room: int) -> int:
+    """Write what was seen, registering at most `room` devices; return how many. Runs in the writer."""
+    rows, new = [], 0
+    known = {row[0]: row for row in find_rows(sql, _FIND_KNOWN, list(taken))}
+    for dev_eui, seen in taken.items():
         before = known.get(dev_eui)
-        if before is None and not (seen.registers and room):
+        if before is None and not (seen.registers and new < room):
             continue
-        room -= before is None
+        new += before is None
         rows.append(_row(dev_eui, seen, before))
     write_rows(sql, _WRITE, rows)
-    for network_server_id, at in taken.last_uplinks.items():
+    return new
+
+
+def _write_progress(sql: Sql, progress: _Progress) -> None:
+    for network_server_id, at in progress.last_uplinks.items():
         where = network_server.c.id == network_server_id
         sql.execute(sa.update(network_server).where(where).values(last_uplink_at=at))
     sql.execute(sa.delete(setting).where(setting.c.name == _COUNTED_UP_TO))
-    sql.execute(sa.insert(setting).values(name=_COUNTED_UP_TO, value=str(taken.up_to)))
-    return taken.room - room
+    sql.execute(sa.insert(setting).values(name=_COUNTED_UP_TO, value=str(progress.up_to)))
 
 
 def count_of_day(row: Row[Any], now: datetime) -> int:
@@ -240,7 +255,8 @@ def count_of_day(row: Row[Any], now: datetime) -> int:
 
 
 def _row(dev_eui: str, seen: Seen, before: Any) -> tuple[Any, ...]:
-    learned = learn(seen.sighting)
+    name, tags = learn_words(seen.sighting)
+    driver = bytes(seen.sighting.driver_cfg)
     hourly: Sequence[int] = ()
     newest = 0
     if before is not None and before.hourly:
@@ -250,9 +266,10 @@ def _row(dev_eui: str, seen: Seen, before: Any) -> tuple[Any, ...]:
         dev_eui,
         seen.network_server_id,
         seen.at,
-        learned.name,
-        None if learned.tags is None else msgspec.json.encode(learned.tags).decode(),
-        seen.sighting.driver_cfg.decode() if 0 < len(seen.sighting.driver_cfg) <= _LONGEST_DRIVER else None,
+        name,
+        None if tags is None else msgspec.json.encode(tags).decode(),
+        driver.decode() if 0 < len(driver) <= _LONGEST_DRIVER else None,
+        seen.message_id,
         seen.at,
         seen.f_cnt,
         number_of(seen.sighting.rssi),
