@@ -142,6 +142,16 @@ def test_tl_03_verification_is_skipped_only_where_it_is_said(api: Api, dev_euis:
     assert careful.connection["configuration"].get("tls", {}).get("verify", True) is True
 
 
+def test_tl_03_who_switched_verification_off_is_told(api: Api, sink: Sink) -> None:
+    document = connection_document(sink.url(), active=False)
+    created = api.create("/connections", document)
+    careless = connection_document(sink.url(), active=False, tls={"verify": False})
+    assert api.call("PUT", f"/connections/{created['id']}", careless).status == 200
+    newest = api.get("/audit?perPage=1")[0]
+    assert (newest["resourceId"], newest["role"]) == (created["id"], "Owner")
+    assert newest["changes"]["configuration.tls.verify"]["to"] is False
+
+
 def say_nothing(peer: socket) -> None:
     while peer.recv(65536):
         pass

@@ -66,6 +66,23 @@ def test_a_private_file_is_its_owners_only_and_replaces_what_was_there(tmp_path:
     assert [each.name for each in tmp_path.iterdir()] == ["owner.key"]
 
 
+def test_a_folder_that_is_made_is_durable_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync, synced = os.fsync, []
+
+    def watched(descriptor: int) -> None:
+        sync(descriptor)
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+    monkeypatch.setattr(os, "fsync", watched)
+    open_data_folder(tmp_path / "deep" / "data").close()
+    assert synced == [tmp_path / "deep", tmp_path]
+
+    open_data_folder(tmp_path / "deep" / "data").close()
+    assert synced == [tmp_path / "deep", tmp_path]
+
+
 def test_a_private_file_is_durable_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "secret.key"
     sync, synced = os.fsync, []

@@ -13,8 +13,11 @@ def open_data_folder(folder: Path) -> IO[str]:
 
     Raises Misconfigured when another process holds it, or when it cannot be written.
     """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for made in missing:  # what is durable in a folder is lost with the folder's own name
+            _sync_folder(made.parent)
         lock = (folder / "lock").open("a+")
     except OSError as error:
         raise Misconfigured(f"the data folder {folder} cannot be used: {error.strerror}") from error
