@@ -33,7 +33,7 @@ _WRITE = "INSERT OR REPLACE INTO event (id, at, level, code, connection_id, mess
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events are asked for; `begin` is inclusive, `end` exclusive, `text` is found in any case."""
+    """Which events are asked for; `begin` is inclusive, `end` exclusive, `text` is found in any case of ASCII letters."""
 
     connection_id: int | None = None
     begin: datetime | None = None
@@ -91,7 +91,8 @@ class Events:
         rows = (
             sa.select(table)
             .where(*where)
-            .order_by(table.c.at.desc(), table.c.id.desc())
+            # For a text every row is looked at: in the order of the table that takes a tenth of the time.
+            .order_by((table.c.at if wanted.text is None else table.c.at + 0).desc(), table.c.id.desc())
             .limit(page.size)
             .offset((page.number - 1) * page.size)
         )
@@ -165,5 +166,5 @@ def _where(wanted: EventFilter) -> list[sa.ColumnElement[bool]]:
     if wanted.end is not None:
         where.append(table.c.at < to_micros(wanted.end))
     if wanted.text:
-        where.append(table.c.message.icontains(wanted.text, autoescape=True))
+        where.append(table.c.message.contains(wanted.text, autoescape=True))
     return where
