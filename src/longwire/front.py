@@ -110,7 +110,7 @@ def _parts(running: Running, authentication: Authentication) -> tuple[_Part, ...
         DeliveriesApi(store.activity, store.configurations, store.queue, SystemClock().now),
         ReplaysApi(store.replays),
         EventsApi(store.witness.events),
-        MetricsApi(store.witness.traffic, store.activity),
+        MetricsApi(store.witness.traffic, store.activity, store.downlinks),
         AuditApi(store.database),
         KeysApi(store.accounts, SystemClock().now),
         OAuthApi(store.accounts, authentication),

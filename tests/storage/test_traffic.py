@@ -60,8 +60,8 @@ async def shown(traffic: Traffic) -> tuple[tuple[int, int, int, int], ...]:
     """Return active things, uplinks, Failed and Lost of connection 1, in the hour and in the day."""
     (found,) = await traffic.read([1])
     return (
-        (found.things_hour, found.hour.uplinks, found.hour.failed, found.hour.lost),
-        (found.things_day, found.day.uplinks, found.day.failed, found.day.lost),
+        (found.things_hour, found.hour.total, found.hour.failed, found.hour.lost),
+        (found.things_day, found.day.total, found.day.failed, found.day.lost),
     )
 
 

@@ -45,21 +45,21 @@ class Tally:
 class Counts:
     """How many messages ended, and how many of them FAILED (not delivered) or LOST (refused, not sent again)."""
 
-    uplinks: int = 0
+    total: int = 0
     failed: int = 0
     lost: int = 0
 
     def move(self, other: "Counts", sign: int) -> None:
         """Add the other counts, or subtract them (`sign` -1)."""
-        self.uplinks += sign * other.uplinks
+        self.total += sign * other.total
         self.failed += sign * other.failed
         self.lost += sign * other.lost
 
 
 def count(outcomes: Mapping[Outcome, int]) -> Counts:
     """Return the counts of outcomes: each is delivered, LOST, or one of those that make FAILED."""
-    uplinks, lost = sum(outcomes.values()), outcomes.get(_LOST, 0)
-    return Counts(uplinks, uplinks - lost - outcomes.get(_DELIVERED, 0), lost)
+    total, lost = sum(outcomes.values()), outcomes.get(_LOST, 0)
+    return Counts(total, total - lost - outcomes.get(_DELIVERED, 0), lost)
 
 
 class Sums:
@@ -90,5 +90,5 @@ class Sums:
         for connection_id, counts in rows:
             if (sum_ := self._counts.get(connection_id)) is not None:
                 sum_.move(counts, -1)
-                if not sum_.uplinks:
+                if not sum_.total:
                     del self._counts[connection_id]

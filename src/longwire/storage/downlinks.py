@@ -4,7 +4,7 @@ What an application asked for is sealed as a whole: it may carry an AS_KEY. A re
 that after a kill it is known which downlinks may have been sent.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy.engine import Row
 
 from longwire.core.downlink import Downlink, Report, Status
 from longwire.core.message import DevEui
+from longwire.core.traffic import DAY_MINUTES, HOUR_MINUTES, MINUTE, Counts
 from longwire.storage.database import Database
 from longwire.storage.micros import from_micros, to_micros
 from longwire.storage.page import Page
@@ -131,6 +132,30 @@ class Downlinks:
         )
         return await self._database.read(lambda sql: (sql.scalar(count) or 0, list(sql.execute(rows).all())))
 
+    async def count(self, connection_ids: Sequence[int] | None = None) -> dict[int, tuple[Counts, Counts]]:
+        """Return how many were asked for in the last hour and the last day, for each connection where any was.
+
+        REJECTED ones are FAILED, EXPIRED ones LOST.
+        """
+        now, column = self._now(), table.c
+        in_hour = column.created_at > to_micros(now - HOUR_MINUTES * MINUTE)
+        query = (
+            sa.select(column.connection_id, column.status, sa.func.count().filter(in_hour), sa.func.count())
+            .where(column.created_at > to_micros(now - DAY_MINUTES * MINUTE))
+            .group_by(column.connection_id, column.status)
+        )
+        if connection_ids is not None:
+            query = query.where(column.connection_id.in_(connection_ids))
+        counts: dict[int, tuple[Counts, Counts]] = {}
+        for connection_id, status, *numbers in await self._database.read(
+            lambda sql: sql.execute(query).all()
+        ):
+            for sums, number in zip(
+                counts.setdefault(connection_id, (Counts(), Counts())), numbers, strict=True
+            ):
+                sums.move(_counted(Status(status), number), 1)
+        return counts
+
     async def _update(self, number: int, values: dict[str, Any]) -> None:
         change = sa.update(table).where(table.c.id == number).values(values)
         await self._database.write(lambda sql: sql.execute(change))
@@ -155,6 +180,10 @@ class Downlinks:
         }
         key = sql.execute(sa.insert(table).values(values)).inserted_primary_key
         return int(key[0]) if key else 0
+
+
+def _counted(status: Status, number: int) -> Counts:
+    return Counts(number, number * (status is Status.REJECTED), number * (status is Status.EXPIRED))
 
 
 def _conditions(wanted: Filter) -> Iterable[sa.ColumnElement[bool]]:

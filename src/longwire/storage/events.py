@@ -33,7 +33,7 @@ _WRITE = "INSERT OR REPLACE INTO event (id, at, level, code, connection_id, mess
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events are asked for; `begin` is inclusive, `end` exclusive, `text` is found in any case of ASCII letters."""
+    """Which events are asked for: `begin` is inclusive, `end` exclusive; a text is found in any case of ASCII."""
 
     connection_id: int | None = None
     begin: datetime | None = None

@@ -332,6 +332,7 @@ downlink = Table(
     Column("updated_at", BigInteger, nullable=False),
     Index("downlink_by_device", "dev_eui", "id"),
     Index("downlink_by_connection", "connection_id", "id"),
+    Index("downlink_by_time", "created_at", "connection_id", "status"),
     Index("downlink_queued", "id", sqlite_where=text("status = 'QUEUED'")),
     sqlite_autoincrement=True,
 )

@@ -162,9 +162,7 @@ class Traffic:
             return
         for keys in _slices(list(self._unwritten)):
             rows = [
-                (*key, each.uplinks, each.failed, each.lost)
-                for key in keys
-                for each in [self._unwritten[key]]
+                (*key, each.total, each.failed, each.lost) for key in keys for each in [self._unwritten[key]]
             ]
             await self._database.write(lambda sql, rows=rows: write_rows(sql, _ADD, rows))  # type: ignore[misc]
             for key in keys:
@@ -257,4 +255,4 @@ def _recount(sql: Sql, now: datetime) -> None:
 
 def _counted_row(connection_id: int, minute: int, outcome: str, number: int) -> tuple[int, ...]:
     counts = count({Outcome(outcome): number})
-    return (connection_id, minute, counts.uplinks, counts.failed, counts.lost)
+    return (connection_id, minute, counts.total, counts.failed, counts.lost)

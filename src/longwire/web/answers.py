@@ -98,9 +98,9 @@ def _window_metrics(window: str, words: str) -> dict[str, Member]:
         f"uplinksLast{window}": always(_COUNT, f"Messages {ended} in the last {words}, however they did."),
         f"uplinksLast{window}Failed": always(_COUNT, "Of these: REJECTED, EXPIRED or FAILED."),
         f"uplinksLast{window}Lost": always(_COUNT, "Of these: LOST."),
-        f"downlinksLast{window}": always(_COUNT, f"Downlinks that ended in the last {words}."),
-        f"downlinksLast{window}Failed": always(_COUNT, "Of these: refused, or too old."),
-        f"downlinksLast{window}Lost": always(_COUNT, "Of these: lost."),
+        f"downlinksLast{window}": always(_COUNT, f"Downlinks the application asked for in the last {words}."),
+        f"downlinksLast{window}Failed": always(_COUNT, "Of these: REJECTED."),
+        f"downlinksLast{window}Lost": always(_COUNT, "Of these: EXPIRED."),
     }
 
 

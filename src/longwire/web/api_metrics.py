@@ -1,5 +1,6 @@
 """`/connections/metrics`: what connections carried in the last hour and day (specification, section 13)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from longwire.core.errors import NotFound
 from longwire.core.kinds import ListOf
 from longwire.core.traffic import Counts
 from longwire.storage.activity import Activity
+from longwire.storage.downlinks import Downlinks
 from longwire.storage.traffic import Metrics, Traffic
 from longwire.web.answers import METRICS
 from longwire.web.api import resource_id
@@ -29,41 +31,49 @@ class MetricsApi:
 
     traffic: Traffic
     activity: Activity
+    downlinks: Downlinks
 
     def routes(self) -> list[HTTPRouteHandler]:
         """Return the route handlers."""
 
         @get("/connections/metrics", opt=described(_LIST))
         async def list_metrics() -> Response[Any]:
-            lags = await self.activity.count_waiting()
-            found = await self.traffic.read()
-            return Response([_shape(each, lags.get(each.connection_id, 0)) for each in found])
+            return Response(await self._metrics(None))
 
         @get("/connections/{connection_id:str}/metrics", opt=described(_SHOW))
         async def get_metrics(connection_id: str) -> Response[Any]:
             number = resource_id(connection_id, "connection")
-            found = await self.traffic.read([number])
+            found = await self._metrics([number])
             if not found:
                 raise NotFound("there is no such connection")
-            lags = await self.activity.count_waiting([number])
-            return Response(_shape(found[0], lags.get(number, 0)))
+            return Response(found[0])
 
         return [list_metrics, get_metrics]
 
+    async def _metrics(self, connection_ids: Sequence[int] | None) -> list[dict[str, int]]:
+        lags = await self.activity.count_waiting(connection_ids)
+        downlinks = await self.downlinks.count(connection_ids)
+        return [
+            _shape(each, downlinks.get(each.connection_id, _NO_DOWNLINKS), lags.get(each.connection_id, 0))
+            for each in await self.traffic.read(connection_ids)
+        ]
 
-def _shape(metrics: Metrics, lag: int) -> dict[str, int]:
-    nothing = Counts()  # downlinks are not built yet, so there have been none
+
+_NO_DOWNLINKS = (Counts(), Counts())
+
+
+def _shape(metrics: Metrics, downlinks: tuple[Counts, Counts], lag: int) -> dict[str, int]:
     return {
         "connectionId": metrics.connection_id,
         "activeThingsLast1h": metrics.things_hour,
         "activeThingsLast24h": metrics.things_day,
         **_counts("uplinksLast1h", metrics.hour),
         **_counts("uplinksLast24h", metrics.day),
-        **_counts("downlinksLast1h", nothing),
-        **_counts("downlinksLast24h", nothing),
+        **_counts("downlinksLast1h", downlinks[0]),
+        **_counts("downlinksLast24h", downlinks[1]),
         "lag": lag,
     }
 
 
 def _counts(name: str, counts: Counts) -> dict[str, int]:
-    return {name: counts.uplinks, f"{name}Failed": counts.failed, f"{name}Lost": counts.lost}
+    return {name: counts.total, f"{name}Failed": counts.failed, f"{name}Lost": counts.lost}
