@@ -6,6 +6,7 @@ import msgspec
 from litestar import Litestar, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from longwire.core.access import Right
 from longwire.core.document import Member, Object
 from longwire.core.downlink import DOWNLINK
 from longwire.core.kinds import Anything, Choice, Text
@@ -13,25 +14,26 @@ from longwire.web.identity import PUBLIC
 from longwire.web.openapi import Route, build_document, routes_of
 from longwire.web.operation import Body, Operation, described
 
-_DOCUMENT = Operation(id="getOpenApi", summary="This document", answer=Anything(), is_public=True)
+_DOCUMENT = Operation(tag="documentation", id="getOpenApi", summary="This document", answer=Anything())
 _HEALTH = Object(
     name="Health",
     members={"status": Member(kind=Choice(("ok", "ready")), description="That it is.", required=True)},
 )
 _INGEST = Operation(
+    tag="network servers",
     id="acceptUplink",
     summary="Take a message from a network server",
     description="200 once it is durable; 503: send it again. Any path below it is the same door.",
-    body=Body(Anything()),
+    body=Body(Anything(), others=("application/xml", "text/xml")),
     query={
         "LrnDevEui": Member(kind=Text(), description="The device, as ThingPark's LRC names it."),
         "Time": Member(kind=Text(), description="When the LRC sent it."),
         "Token": Member(kind=Text(), description="The signature, where the network server has an `asKey`."),
     },
     answer=Object(name="Accepted", members={}),
-    is_public=True,
 )
 _DOWNLINK = Operation(
+    tag="downlinks",
     id="sendDownlink",
     summary="Send a downlink to a device",
     description="Each message carries this address as `downlinkURL`; it alone authorizes.",
@@ -44,18 +46,25 @@ _DOWNLINK = Operation(
         },
     ),
     errors=(403, 404),
-    is_public=True,
 )
-_HEALTHY = Operation(id="getHealth", summary="Whether the process runs", answer=_HEALTH, is_public=True)
-_READY = Operation(
-    id="getReadiness", summary="Whether messages can be stored", answer=_HEALTH, is_public=True
+_HEALTHY = Operation(tag="health", id="getHealth", summary="Whether the process runs", answer=_HEALTH)
+_READY = Operation(tag="health", id="getReadiness", summary="Whether messages can be stored", answer=_HEALTH)
+
+_METRICS = Operation(
+    tag="health",
+    id="getPrometheusMetrics",
+    summary="What Prometheus reads",
+    description="With `LONGWIRE_METRICS_PUBLIC=true` it needs no key.",
+    answer=Text(),
+    answer_type="text/plain",
 )
 
 FRONT_ROUTES = (
-    Route("POST", "/ingest/{id}", _INGEST),
-    Route("POST", "/iot-flow/downlinkMessages/{uuid}", _DOWNLINK),
-    Route("GET", "/healthz", _HEALTHY),
-    Route("GET", "/readyz", _READY),
+    Route("POST", "/ingest/{id}", _INGEST, None),
+    Route("POST", "/iot-flow/downlinkMessages/{uuid}", _DOWNLINK, None),
+    Route("GET", "/healthz", _HEALTHY, None),
+    Route("GET", "/readyz", _READY, None),
+    Route("GET", "/metrics", _METRICS, Right.READ),
 )
 
 

@@ -41,7 +41,6 @@ _MAKE_TOKEN = Operation(
     description="OAuth2 client credentials; by HTTP Basic or by form fields. `data.error` has RFC 6749's word.",
     body=Body(_TOKEN_REQUEST, "application/x-www-form-urlencoded"),
     answer=_TOKEN,
-    is_public=True,
 )
 _FORM = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 20

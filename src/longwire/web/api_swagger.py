@@ -32,11 +32,11 @@ _HEADERS = {
     ),
 }
 _PAGE = Operation(
+    tag="documentation",
     id="getSwaggerPage",
     summary="This API as an interactive page",
     answer=Text(),
     answer_type="text/html",
-    is_public=True,
 )
 
 

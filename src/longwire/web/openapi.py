@@ -11,8 +11,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from longwire import __version__
+from longwire.core.access import Right, weakest_role
 from longwire.core.document import Member, Object, Use, describe_for, schema_of
 from longwire.core.kinds import Anything, Kind, Schema, Text
+from longwire.web.identity import right_needed
 from longwire.web.operation import JSON_TYPE, Operation
 
 # Any operation may answer these: keys and limits are judged before a route is looked for.
@@ -44,17 +46,18 @@ ERROR = Object(
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method of a path, and what it says of itself."""
+    """A method of a path, what it says of itself, and the right it needs; None: not even a key."""
 
     method: str
     path: str
     operation: Operation
+    right: Right | None
 
 
 def routes_of(api: Litestar) -> list[Route]:
     """Return every route of the API that says what it does; a test tells which does not."""
     return [
-        Route(method, _shown(path), operation)
+        Route(method, _shown(path), operation, right_needed(handler.opt, method))
         for path, method, handler in handlers_of(api)
         if (operation := _operation(handler, method)) is not None
     ]
@@ -151,26 +154,26 @@ def _describe(route: Route, schemas: _Schemas) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.id,
         "summary": operation.summary,
-        "tags": [_tag(route.path)],
+        "tags": [operation.tag or route.path.removeprefix("/iot-flow/v1/").partition("/")[0]],
         "parameters": _parameters(route),
         "responses": _answers(route, schemas),
     }
-    if operation.description:
-        described["description"] = operation.description
+    words = [operation.description] if operation.description else []
+    if route.right is None:
+        described["security"] = []
+        words.append("Needs no key.")
+    else:
+        described["x-role"] = weakest_role(route.right).value
+        words.append(f"Needs a key of the role {described['x-role']}, or a stronger one.")
+    described["description"] = " ".join(words)
     if operation.body is not None:
         body = operation.body
         content = {body.media_type: {"schema": schemas.of(body.kind, body.use)}}
+        content |= {other: {"schema": {"type": "string"}} for other in body.others}
         described["requestBody"] = {"required": True, "content": content}
-    if operation.is_public:
-        described["security"] = []
     if operation.is_planned:
         described["x-planned"] = True
     return described
-
-
-def _tag(path: str) -> str:
-    parts = path.removeprefix("/iot-flow/v1").strip("/").split("/")
-    return parts[0]
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:

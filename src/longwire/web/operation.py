@@ -29,11 +29,12 @@ _PAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a request sends."""
+    """What a request sends; `others` are media types in which it may be sent too."""
 
     kind: Kind
     media_type: str = JSON_TYPE
     use: Use = Use.INPUT
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +42,13 @@ class Operation:
     """One method of one path; `id` names it for generated clients.
 
     `errors` are the statuses beside those every operation has; a 400 comes with a body or a query, a 404 with an id
-    in the path. `answer` None: there is no body. A public one needs no key.
+    in the path. `answer` None: there is no body. The `tag` is that of its
+    path unless it says another.
     """
 
     id: str
     summary: str
+    tag: str = ""
     description: str = ""
     body: Body | None = None
     query: Mapping[str, Member] = field(default_factory=dict)
@@ -56,7 +59,6 @@ class Operation:
     answer_headers: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
     is_planned: bool = False
-    is_public: bool = False
 
 
 def described(operation: Operation | None = None, **by_method: Operation) -> dict[str, Any]:
