@@ -62,12 +62,14 @@ _RESTART = Operation(
 )
 _REPLACE_IN_BODY = replace(
     replacing(CONNECTION),
+    errors=(404, 409, 412),
     id="replaceConnectionInBody",
     summary="Replace the connection that the body names",
     body=Body(_WITH_ID),
 )
 _DELETE_IN_QUERY = replace(
     deleting(CONNECTION, {"id": _ID, **_BACKLOG}),
+    errors=(404, 409, 412),
     id="deleteConnectionInQuery",
     summary="Delete the connection that the query names",
 )
