@@ -15,6 +15,7 @@ from tests.samples.from_schema import ANY_JSON, from_schema
 
 from longwire.core.configuration import parse_connection
 from longwire.core.connector import CONNECTION
+from longwire.core.device import DEVICE, parse_device
 from longwire.core.document import Object, Use, schema_of
 from longwire.core.downlink import DOWNLINK, parse_downlink
 from longwire.core.errors import LongwireError, TooLarge
@@ -41,6 +42,7 @@ def parse_a_downlink(body: Any) -> Any:
 
 DOCUMENTS = {
     "connection": Declared(CONNECTION, parse_connection),
+    "device": Declared(DEVICE, parse_device),
     "flow": Declared(FLOW, parse_flow),
     "downlink": Declared(DOWNLINK, parse_a_downlink),
     "network server": Declared(NETWORK_SERVER, parse_network_server),
@@ -57,6 +59,9 @@ RULES = (
     "this header stands twice",
     "keeps a stored value",
     "within the next 7 days",
+    "].key: required",  # of a matcher of type key
+    "only for type",
+    "needs tags, model or application",
     "cannot hold CR, LF or NUL",
     "not available yet: autoRegisterDevices: false",
 )

@@ -17,7 +17,11 @@ EXAMPLES: Mapping[str, str] = {
     "longwire-pattern": "{DevEUI}",
     "longwire-signing-secret": "whsec_" + "QUJD" * 11,
     "date-time": "2030-01-01T00:00:00.000Z",
+}
+# The same by a part of the pattern; the first counts.
+PATTERNS: Mapping[str, str] = {
     "lora:": "lora:00000000000000EF",
+    "{16}": "00000000000000EF",
 }
 
 
@@ -33,6 +37,11 @@ class Described:
     @property
     def name(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def collection(self) -> str:
+        """What the path lists, or has one of."""
+        return self.path.removeprefix(API + "/").partition("/{")[0].strip("/")
 
     @property
     def is_planned(self) -> bool:
@@ -77,9 +86,8 @@ class Described:
     ) -> Answer:
         """Send to this operation, with the id of something of its kind in the path."""
         path = self.path
-        collection = path.removeprefix(API + "/").partition("/{")[0].strip("/")
         for name in ("id", "devEUI", "uuid"):
-            path = path.replace(f"{{{name}}}", ids.get(collection, NO_SUCH_ID))
+            path = path.replace(f"{{{name}}}", ids.get(self.collection, NO_SUCH_ID))
         media = {} if body is None or self.media_type is None else {"Content-Type": self.media_type}
         fields = {"Authorization": f"Bearer {api.key}", **media, **(headers or {})}
         return api.raw(self.method, f"{path}?{query}" if query else path, body, fields)
@@ -119,8 +127,9 @@ def _text(schema: Json) -> str:
     rule = str(schema.get("format"))
     if rule in EXAMPLES:
         return EXAMPLES[rule]
-    if "lora:" in schema.get("pattern", ""):
-        return EXAMPLES["lora:"]
+    for words, example in PATTERNS.items():
+        if words in schema.get("pattern", ""):
+            return example
     return "1" * int(schema.get("minLength", 1) or 1)
 
 

@@ -20,19 +20,35 @@ def document(shared: Longwire) -> Json:
 
 
 @pytest.fixture(scope="module")
-def ids(shared: Longwire) -> dict[str, str]:
+def ids(shared: Longwire, document: Json) -> dict[str, str]:
     """Give the id of something of each kind, by the path of its collection."""
     api = shared.api
     connection = api.create("/connections", connection_document("http://127.0.0.1:9/", active=False))
     flow = api.create("/flows", {"name": "described", "matchers": [], "connectors": []})
     server = create_network_server(api)
-    return {
+    known = {
         "connections": str(connection["id"]),
         "flows": str(flow["id"]),
         "networkServers": str(server["id"]),
         "ingest": str(server["id"]),
         "iot-flow/downlinkMessages": connection["downlinkUrl"].rpartition("/")[2],
     }
+    return known | {
+        each.collection: made_by(api, each) for each in operations(document) if is_new(each, known)
+    }
+
+
+def is_new(each: Described, known: Mapping[str, str]) -> bool:
+    """Return whether an operation makes something of a kind of which there is nothing yet."""
+    makes = each.method == "POST" and "201" in each.operation["responses"]
+    return makes and each.collection not in known
+
+
+def made_by(api: Api, each: Described) -> str:
+    answer = each.send(api, {}, json.dumps(minimal(each.body_schema)).encode())
+    assert answer.status == 201, f"{each.name}: {answer}"
+    made = answer.json()
+    return str(made.get("id", made.get("devEUI")))
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,8 @@ class Member:
         if use is Use.PATCH:
             schema = {"anyOf": [schema, {"type": "null"}]}
         said: Schema = {"description": self.description}
-        if self.default is not None and use is Use.INPUT:
+        # Generators of clients cannot read an object as a default; an empty one says nothing either.
+        if self.default not in (None, {}) and use is Use.INPUT:
             said["default"] = self.default
         if self.read_only:
             said["readOnly"] = True

@@ -49,14 +49,21 @@ class Flag:
     def read(self, value: Any, place: Place) -> bool | None:
         """Return the boolean."""
         known = {"0": False, "1": True, "false": False, "true": True}
-        text = str(value).lower() if isinstance(value, str | int) else ""
+        text = value if isinstance(value, str) else str(value).lower() if isinstance(value, int) else ""
         if text not in known:
             place.wrong("expected 0 or 1")
         return known.get(text)
 
     def schema(self, of: Describe) -> Schema:  # noqa: ARG002 - nothing inside
         """Return it as JSON Schema."""
-        return {"enum": [0, 1, False, True, "0", "1", "false", "true"]}
+        number, text = [0, 1], ["0", "1", "false", "true"]
+        return {
+            "anyOf": [
+                {"type": "boolean"},
+                {"type": "integer", "enum": number},
+                {"type": "string", "enum": text},
+            ]
+        }
 
 
 @dataclass(frozen=True, slots=True)
