@@ -17,6 +17,7 @@ from tests.sources.lrc_requests import DEV_EUI, KEY, OPEN, SIGNING, content, par
 from longwire.core.errors import Forbidden, InvalidInput, LongwireError, TooLarge, UnsupportedMediaType
 from longwire.core.message import MAX_MESSAGE_BYTES, ROOTS, Message, with_downlink_url
 from longwire.core.network_server import NetworkServer
+from longwire.core.sighting import Sighting, learn, number_of
 from longwire.sources.thingpark_xml import MAX_ELEMENTS, to_json
 
 EVENTS = [event for event in read_lines("lrc_events.jsonl") if event["direction"] == "LRC->AS"]
@@ -40,8 +41,13 @@ def members_of(inner: str) -> dict[str, Any]:
 
 def equal_but_for_spelling(xml: Message, other: Message) -> bool:
     """Return whether two messages are the same in all but how their numbers are written."""
-    same = replace(xml, body=other.body, fingerprint=other.fingerprint) == other
+    as_spelled = replace(xml, body=other.body, fingerprint=other.fingerprint, sighting=other.sighting)
+    same = as_spelled == other and what_it_tells(xml.sighting) == what_it_tells(other.sighting)
     return same and json.loads(xml.body) == as_untyped(json.loads(other.body))
+
+
+def what_it_tells(sighting: Sighting) -> tuple[Any, ...]:
+    return learn(sighting), number_of(sighting.rssi), number_of(sighting.snr)
 
 
 # The same message in each form
