@@ -96,6 +96,8 @@ def _company(running: Running) -> Iterator[Coroutine[Any, Any, None]]:
     """Return what runs beside the lanes."""
     store, clock = running.store, SystemClock()
     yield run_replays(store.replays, clock)
+    keep = timedelta(days=running.settings.keep_dead_letters_days)
+    yield housekeeping.purge_downlinks(store.downlinks, keep, clock)
     yield housekeeping.keep_house(
         store.database, store.queue, store.witness, _retention(running.settings), clock
     )

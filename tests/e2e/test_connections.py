@@ -211,3 +211,21 @@ def test_a_delete_that_keeps_the_backlog_is_a_conflict_while_messages_wait(
 def test_the_connection_shows_how_many_messages_wait(api: Api, sink: Sink, dev_eui: str) -> None:
     road = backlog(api, sink, dev_eui)
     assert road.connection["lag"] == 2
+
+
+def test_connections_are_searched_and_paged_where_that_is_asked_for(api: Api, sink: Sink) -> None:
+    names = [f"paged {sink.address[1]} {number}" for number in range(3)]
+    ids = [
+        api.create("/connections", connection_document(sink.url(), name=each, active=each.endswith("2")))[
+            "id"
+        ]
+        for each in names
+    ]
+
+    answer = api.call("GET", f"/connections?q=PAGED%20{sink.address[1]}&perPage=2")
+
+    assert [each["id"] for each in answer.json()] == ids[::-1][:2]
+    assert answer.headers["x-total"] == "3"
+    asked = f"/connections?q=paged%20{sink.address[1]}&state=DEACTIVATED"
+    assert [each["id"] for each in api.get(asked)] == ids[1::-1]
+    assert api.call("GET", "/connections?state=GONE").status == 400

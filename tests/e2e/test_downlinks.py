@@ -345,3 +345,16 @@ def test_downlinks_are_filtered_and_paged_newest_first(world: World) -> None:
     assert [each["correlationId"] for each in answer.json()] == ids[::-1][:2]
     assert answer.headers["x-total"] == "3"
     assert [query_of(each)["Payload"] for each in world.lrc.requests] == ["00", "01", "02"]
+
+
+def test_downlinks_are_in_the_metrics_of_their_connection(world: World) -> None:
+    world.lrc.answer = lambda request: Reply(351 if "Payload=01" in request.target else 200)
+    url = world.send_uplink()["downlinkURL"]
+    for payload, status in (("00", "ACCEPTED"), ("01", "REJECTED")):
+        world.wait_for_status(world.send(url, payload_hex=payload).json()["correlationId"], status)
+
+    found = world.api.get(f"/connections/metrics?connectionId={world.connection_id}")
+
+    assert [each["connectionId"] for each in found] == [int(world.connection_id)]
+    assert (found[0]["downlinksLast1h"], found[0]["downlinksLast1hFailed"]) == (2, 1)
+    assert (found[0]["downlinksLast24h"], found[0]["downlinksLast24hFailed"]) == (2, 1)

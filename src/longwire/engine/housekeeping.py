@@ -7,6 +7,7 @@ from longwire import log
 from longwire.clock import Clock, sleep
 from longwire.core.errors import StorageUnavailable
 from longwire.storage.database import Database
+from longwire.storage.downlinks import Downlinks
 from longwire.storage.purge import Retention, purge
 from longwire.storage.queue_sql import Queue
 from longwire.storage.sightings import Sightings
@@ -39,6 +40,16 @@ async def write_sightings(sightings: Sightings, clock: Clock) -> None:
         finally:
             timer.cancel()
         await sleep(clock, SIGHTINGS_PAUSE)
+
+
+async def purge_downlinks(downlinks: Downlinks, keep: timedelta, clock: Clock) -> None:
+    """Purge downlinks that are over for ever, until cancelled."""
+    while True:
+        try:
+            await downlinks.purge(clock.now() - keep)
+        except StorageUnavailable as error:
+            log.warning(log.STORAGE_COMMIT_FAILED, error=str(error))
+        await sleep(clock, EVERY)
 
 
 async def keep_house(

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy.engine import Row
 from longwire.core.access import Author, Right
 from longwire.core.change import Change, differences
 from longwire.core.configuration import Connection, Run, map_secrets, mask, parse_connection, to_document
+from longwire.core.connection_state import Status
 from longwire.core.errors import Conflict, NotFound
 from longwire.core.event import Kind, Occurrence
 from longwire.core.kept_secrets import check_kept_secrets
@@ -24,6 +25,7 @@ from longwire.storage.audit import record
 from longwire.storage.database import Database
 from longwire.storage.edit import Edit, check_revision
 from longwire.storage.micros import from_micros, to_micros
+from longwire.storage.page import Page
 from longwire.storage.schema import connection as table
 from longwire.storage.schema import connection_revision, connection_state
 from longwire.storage.secrets import Sealer
@@ -53,6 +55,14 @@ class Listed:
     created_at: datetime
     updated_at: datetime
     state: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFilter:
+    """Which connections to list: `text` stands in name, URL or description; None: all."""
+
+    text: str | None = None
+    status: Status | None = None
 
 
 class Configurations:
@@ -168,6 +178,14 @@ class Configurations:
         text = await self._database.read(lambda sql: sql.scalar(query))
         return None if text is None else parse_connection(self._opened(connection_id, text))
 
+    async def search(self, wanted: ConnectionFilter, page: Page) -> tuple[int, list[Listed]]:
+        """Return how many connections match, and a page of them, newest first."""
+        query = _all_newest().where(*_conditions(wanted))
+        count = sa.select(sa.func.count()).select_from(query.subquery())
+        part = query.offset((page.number - 1) * page.size).limit(page.size)
+        total, rows = await self._database.read(lambda sql: (sql.scalar(count) or 0, sql.execute(part).all()))
+        return total, [self._listed(row) for row in rows]
+
     async def list(self, connection_ids: Iterable[int] | None = None) -> list[Listed]:
         """Return connections as the API shows them, newest first: all of them, or those with the given ids."""
         query = _all_newest()
@@ -281,6 +299,17 @@ class Configurations:
             updated_at=from_micros(row.updated_at),
             state={name: getattr(row, name) for name in _STATE_COLUMNS},
         )
+
+
+def _conditions(wanted: ConnectionFilter) -> Iterator[sa.ColumnElement[bool]]:
+    if wanted.text is not None:
+        document = connection_revision.c.document
+        members = ("$.name", "$.configuration.destinationURL", "$.configuration.description")
+        texts = [sa.func.json_extract(document, member) for member in members]
+        yield sa.or_(*(text.icontains(wanted.text, autoescape=True) for text in texts))
+    if wanted.status is not None:
+        not_run = sa.case((table.c.active, Status.OPENING.value), else_=Status.DEACTIVATED.value)
+        yield sa.func.coalesce(connection_state.c.status, not_run) == wanted.status.value
 
 
 _RESOURCE = "connections"

@@ -23,6 +23,7 @@ from longwire.storage.page import Page
 from longwire.storage.schema import downlink as table
 from longwire.storage.secrets import Sealer
 
+_SLICE = 500
 _QUEUED = sa.text("status = 'QUEUED'")
 
 
@@ -155,6 +156,15 @@ class Downlinks:
             ):
                 sums.move(_counted(Status(status), number), 1)
         return counts
+
+    async def purge(self, begin: datetime) -> None:
+        """Delete what has been over since before then, in slices."""
+        old = sa.select(table.c.id).where(
+            table.c.updated_at < to_micros(begin), table.c.status != Status.QUEUED.value
+        )
+        while numbers := await self._database.read(lambda sql: sql.scalars(old.limit(_SLICE)).all()):
+            gone = sa.delete(table).where(table.c.id.in_(numbers))
+            await self._database.write(lambda sql, gone=gone: sql.execute(gone))  # type: ignore[misc]
 
     async def _update(self, number: int, values: dict[str, Any]) -> None:
         change = sa.update(table).where(table.c.id == number).values(values)

@@ -1,6 +1,6 @@
 """`/connections`: create, read, replace, delete (specification, sections 2 and 3)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,16 +8,18 @@ from litestar import Request, Response, delete, get, post, put, route
 from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.configuration import Connection, parse_connection
+from longwire.core.connection_state import Status
 from longwire.core.connector import CONNECTION
 from longwire.core.document import Member, Object, read_body
 from longwire.core.errors import InvalidInput, NotFound
 from longwire.core.http import Endpoint
 from longwire.core.kinds import Choice, Text
 from longwire.storage.activity import Activity
-from longwire.storage.configurations import Configurations, Listed
+from longwire.storage.configurations import MAX_CONNECTIONS, Configurations, ConnectionFilter, Listed
 from longwire.storage.devices import Devices
 from longwire.storage.edit import Edit, replaced_by
 from longwire.storage.flows import Flows
+from longwire.storage.page import Page
 from longwire.web.api import (
     created,
     document_of,
@@ -38,6 +40,7 @@ from longwire.web.operation import (
     replacing,
     showing,
 )
+from longwire.web.paging import PAGING, page_headers, parse_page
 from longwire.web.query import read_query
 from longwire.web.shapes import connection_shape
 
@@ -51,7 +54,14 @@ _BACKLOG = {
 _ID = Member(kind=Text(shortest=1), description="The id of the connection.", required=True)
 # What the original's page writes: the id in the body.
 _WITH_ID = replace(CONNECTION, name="ConnectionWithId", members={**CONNECTION.members, "id": _ID})
-_LIST = listing(CONNECTION, paging={})
+_FILTER: Mapping[str, Member] = {
+    "q": Member(kind=Text(longest=200), description="With this text in name, URL or description."),
+    "state": Member(kind=Choice(tuple(each.value for each in Status)), description="In this state."),
+}
+_LIST = replace(
+    listing(CONNECTION, PAGING, _FILTER),
+    description="All of them; a page of them where `page` or `perPage` is given.",
+)
 _RESTART = Operation(
     id="restartConnection",
     summary="Reconnect at once",
@@ -94,10 +104,8 @@ class ConnectionsApi:
         """Return the route handlers."""
 
         @get("/connections", opt=described(_LIST))
-        async def list_connections() -> Response[Any]:
-            lags = await self.activity.count_waiting()
-            listed = await self.configurations.list()
-            return Response([connection_shape(each, self.base_url, lags.get(each.id, 0)) for each in listed])
+        async def list_connections(request: Request[Any, Any, Any]) -> Response[Any]:
+            return await self._list(request)
 
         @post("/connections", opt=described(creating(CONNECTION)))
         async def create_connection(request: Request[Any, Any, Any]) -> Response[Any]:
@@ -160,6 +168,18 @@ class ConnectionsApi:
         await self.configurations.delete(number, expected, author_of(request), keep_backlog=keep)
         self.flows.router.forget_connection(number)
         self.devices.forget_connection(number)
+
+    async def _list(self, request: Request[Any, Any, Any]) -> Response[Any]:
+        query = request.query_params
+        asked = read_query(_FILTER, query)
+        state = asked.text("state")
+        # The published contract knows no pages of connections: who asks for none gets them all.
+        page = parse_page(query) if query.keys() & PAGING.keys() else Page(1, MAX_CONNECTIONS)
+        wanted = ConnectionFilter(asked.text("q"), Status(state) if state else None)
+        total, listed = await self.configurations.search(wanted, page)
+        lags = await self.activity.count_waiting([each.id for each in listed])
+        shapes = [connection_shape(each, self.base_url, lags.get(each.id, 0)) for each in listed]
+        return Response(shapes, headers=page_headers(request.url.path, page, total, query))
 
     async def show(self, connection_id: int, status: int = 200) -> Response[Any]:
         """Return the answer of a GET; raises NotFound."""

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from longwire.core.document import Member
 from longwire.core.errors import NotFound
-from longwire.core.kinds import ListOf
+from longwire.core.kinds import ListOf, Text
 from longwire.core.traffic import Counts
 from longwire.storage.activity import Activity
 from longwire.storage.downlinks import Downlinks
@@ -16,10 +17,18 @@ from longwire.storage.traffic import Metrics, Traffic
 from longwire.web.answers import METRICS
 from longwire.web.api import resource_id
 from longwire.web.operation import Operation, described
+from longwire.web.query import read_query
 
+_FILTER = {
+    "connectionId": Member(
+        kind=Text(pattern="[0-9]{1,18}", says="expected the id of a connection, digits"),
+        description="Only of this connection; may be given several times.",
+    )
+}
 _LIST = Operation(
     id="listMetrics",
     summary="Show what every connection carried, newest connection first",
+    query=_FILTER,
     answer=ListOf(METRICS),
 )
 _SHOW = Operation(id="getMetrics", summary="Show what a connection carried", answer=METRICS)
@@ -37,8 +46,11 @@ class MetricsApi:
         """Return the route handlers."""
 
         @get("/connections/metrics", opt=described(_LIST))
-        async def list_metrics() -> Response[Any]:
-            return Response(await self._metrics(None))
+        async def list_metrics(request: Request[Any, Any, Any]) -> Response[Any]:
+            asked = request.query_params.getall("connectionId", None)
+            return Response(
+                await self._metrics(None if asked is None else [_parse_id(each) for each in asked])
+            )
 
         @get("/connections/{connection_id:str}/metrics", opt=described(_SHOW))
         async def get_metrics(connection_id: str) -> Response[Any]:
@@ -57,6 +69,10 @@ class MetricsApi:
             _shape(each, downlinks.get(each.connection_id, _NO_DOWNLINKS), lags.get(each.connection_id, 0))
             for each in await self.traffic.read(connection_ids)
         ]
+
+
+def _parse_id(text: str) -> int:
+    return int(read_query(_FILTER, {"connectionId": text}).required_text("connectionId"))
 
 
 _NO_DOWNLINKS = (Counts(), Counts())

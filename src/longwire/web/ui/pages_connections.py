@@ -58,7 +58,9 @@ class ConnectionsPages:
         api = self.caller.api(request)
         q, state = request.query_params.get("q", ""), request.query_params.get("state", "")
         answer = await api.get("/connections", page=page_number(request), perPage=PER_PAGE, q=q, state=state)
-        metrics = {each["connectionId"]: each for each in (await api.get("/connections/metrics")).document}
+        ids = [each["id"] for each in answer.document]
+        carried = (await api.get("/connections/metrics", connectionId=ids)).document if ids else []
+        metrics = {each["connectionId"]: each for each in carried}
         shown = [{**_UNNAMED, **each, "metrics": metrics[int(each["id"])]} for each in answer.document]
         return page(
             frame_of(request),
