@@ -104,6 +104,7 @@ def _company(running: Running) -> Iterator[Coroutine[Any, Any, None]]:
     yield housekeeping.write_down(store.witness.events.flush, housekeeping.EVENTS_EVERY, clock)
     yield housekeeping.write_down(store.witness.traffic.flush, housekeeping.TRAFFIC_EVERY, clock)
     yield housekeeping.write_down(store.accounts.save_last_use, housekeeping.LAST_USE_EVERY, clock)
+    yield housekeeping.end_debug(store.configurations, clock)
     yield housekeeping.write_sightings(store.devices.sightings, clock)
 
 

@@ -73,6 +73,7 @@ class Connection:
     active: bool
     brand: str | None
     configuration: Configuration
+    debug: bool = False
 
 
 def parse_connection(body: Any, stored: Connection | None = None) -> Connection:
@@ -86,6 +87,7 @@ def parse_connection(body: Any, stored: Connection | None = None) -> Connection:
         active=document.boolean("active"),
         brand=document.text("brand"),
         configuration=_parse_configuration(document.inner("configuration"), stored),
+        debug=document.boolean("debug"),
     )
     document.finish()
     return connection
@@ -182,6 +184,7 @@ def to_document(connection: Connection) -> dict[str, Any]:
         "connectorId": CONNECTOR_ID,
         "name": connection.name,
         "active": connection.active,
+        "debug": connection.debug,
         "brand": connection.brand,
         "alarms": [],
         "upOperations": [],

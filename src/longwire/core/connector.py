@@ -162,6 +162,11 @@ CONNECTION = Object(
         "active": Member(
             kind=Boolean(), description="False stops the connection; its messages wait.", default=True
         ),
+        "debug": Member(
+            kind=Boolean(),
+            description="True keeps whole requests and answers in the log; it turns itself off after 2 days.",
+            default=False,
+        ),
         "brand": Member(kind=Text(), description="Kept without effect."),
         "alarms": Member(kind=EmptyList(), description="Not built yet: must be empty.", default=[]),
         "upOperations": Member(kind=EmptyList(), description="Not built yet: must be empty.", default=[]),
@@ -187,6 +192,5 @@ CONNECTION = Object(
             kind=TIME, description="When it was changed last.", read_only=True, required=True
         ),
     },
-    planned=frozenset({"debug"}),
     elsewhere={name: f"configuration.{name}" for name in (*CONFIGURATION.members, *CONFIGURATION.planned)},
 )

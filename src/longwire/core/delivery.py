@@ -35,6 +35,7 @@ class Trigger(Enum):
     FRESH_SOCKET = "fresh-socket"
     RECONNECT = "reconnect"
     REPLAY = "replay"
+    TEST = "test"
     UNKNOWN = "unknown"
 
 
@@ -44,7 +45,8 @@ class Waiting:
 
     `position` is its place in the connection's queue; `attempt_count` counts every attempt row, `resends` only those
     that strict mode limits; `not_before` is when its resend is due; its age counts from `aged_from`; `replayed_after`
-    is the attempt count at which it was replayed last. After `expires_at` it is too old for the flow that led here.
+    is the attempt count at which it was replayed last. After `expires_at` it is too old for the flow that led here. A
+    test stands in no queue.
     """
 
     delivery_id: int
@@ -57,6 +59,7 @@ class Waiting:
     not_before: datetime | None = None
     replayed_after: int | None = None
     expires_at: datetime | None = None
+    is_test: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ class Attempt:
     """One request that was sent, or could not be: immutable once recorded.
 
     `status` is set when a complete response came, `cause` (with `detail`) when none did. The request itself is not
-    kept: it is rendered again from `revision` of the connection's configuration.
+    kept: it is rendered again from `revision` of the connection's configuration; `request_body` only with debug, and
+    then the whole answer too.
     """
 
     number: int
@@ -77,6 +81,7 @@ class Attempt:
     detail: str = ""
     remote_address: str | None = None
     response: HttpResponse | None = None
+    request_body: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,8 @@ class Settlement:
 
 def next_trigger(waiting: Waiting) -> Trigger:
     """Return why the delivery is sent now: only what waited for a resend is one, and the first after a replay."""
+    if waiting.is_test:
+        return Trigger.TEST
     if waiting.attempt_count == waiting.replayed_after:
         return Trigger.REPLAY
     if waiting.attempt_count == 0:

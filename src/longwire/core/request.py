@@ -38,19 +38,24 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A connection as a request needs it: its configuration and its downlink address."""
+    """A connection as a request needs it: its configuration and its downlink address.
+
+    `debug`: whole requests and answers are kept in the log.
+    """
 
     configuration: Configuration
     downlink_url: str
+    debug: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """One attempt to send a message: its stable id, the attempt's number, and when."""
+    """One attempt to send a message: its stable id, the attempt's number, when, and whether it is a test."""
 
     webhook_id: str
     number: int
     at: datetime
+    is_test: bool = False
 
 
 def build_request(target: Target, body: bytes, sending: Sending) -> Prepared | CannotRender:
@@ -104,6 +109,7 @@ def _own_headers(sending: Sending, configured: list[tuple[str, bytes]]) -> tuple
         ("webhook-id", sending.webhook_id.encode()),
         ("webhook-timestamp", b"%d" % sending.at.timestamp()),
         ("Longwire-Attempt", b"%d" % sending.number),
+        *((("Longwire-Test", b"true"),) if sending.is_test else ()),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from longwire import log
 from longwire.clock import Clock, sleep
 from longwire.core.errors import StorageUnavailable
+from longwire.storage.configurations import Configurations
 from longwire.storage.database import Database
 from longwire.storage.downlinks import Downlinks
 from longwire.storage.purge import Retention, purge
@@ -19,6 +20,7 @@ TRAFFIC_EVERY = timedelta(seconds=10)
 LAST_USE_EVERY = timedelta(seconds=5)
 SIGHTINGS_EVERY = timedelta(seconds=5)
 SIGHTINGS_PAUSE = timedelta(seconds=1)
+DEBUG_EVERY = timedelta(minutes=1)
 
 
 async def write_down(flush: Callable[[], Awaitable[None]], every: timedelta, clock: Clock) -> None:
@@ -50,6 +52,16 @@ async def purge_downlinks(downlinks: Downlinks, keep: timedelta, clock: Clock) -
         except StorageUnavailable as error:
             log.warning(log.STORAGE_COMMIT_FAILED, error=str(error))
         await sleep(clock, EVERY)
+
+
+async def end_debug(configurations: Configurations, clock: Clock) -> None:
+    """Turn debug off where its time is over, every minute, until cancelled."""
+    while True:
+        try:
+            await configurations.end_debug()
+        except StorageUnavailable as error:
+            log.warning(log.STORAGE_COMMIT_FAILED, error=str(error))
+        await sleep(clock, DEBUG_EVERY)
 
 
 async def keep_house(

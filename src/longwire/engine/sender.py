@@ -69,7 +69,7 @@ class Sender:
         while True:
             now = self._clock.now()
             number = waiting.attempt_count + len(attempts) + 1
-            sending = Sending(self._webhook_id(waiting.delivery_id), number, now)
+            sending = Sending(self._webhook_id(waiting.delivery_id), number, now, waiting.is_test)
             prepared = build_request(self._target, body, sending)
             if isinstance(prepared, CannotRender):
                 return self._unsent(waiting, prepared.outcome, prepared.reason)
@@ -131,8 +131,15 @@ class Sender:
             cause=failure.cause.value if failure else None,
             detail=failure.detail if failure else "",
             remote_address=result.remote_address,
-            response=_kept_response(response, request) if response else None,
+            response=self._kept(response, request) if response else None,
+            request_body=request.body if self._target.debug else None,
         )
+
+    def _kept(self, response: HttpResponse, request: HttpRequest) -> HttpResponse | None:
+        """Return what the log keeps of a response: nothing of one that accepted the message, but with debug."""
+        if is_accepted(response.status) and not self._target.debug:
+            return None
+        return without_secrets(response, request)
 
     def _judged(
         self, waiting: Waiting, attempts: list[Attempt], result: HttpResponse | TransportFailure
@@ -166,11 +173,6 @@ class Sender:
 
 def _mode(configuration: Configuration) -> Mode:
     return Mode[configuration.strict_mode_action.name] if configuration.strict_mode else Mode.LOSE
-
-
-def _kept_response(response: HttpResponse, request: HttpRequest) -> HttpResponse | None:
-    """Return what the log keeps of a response: nothing of one that accepted the message."""
-    return None if is_accepted(response.status) else without_secrets(response, request)
 
 
 def without_secrets(response: HttpResponse, request: HttpRequest) -> HttpResponse:

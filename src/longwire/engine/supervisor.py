@@ -124,5 +124,5 @@ class Supervisor:
     async def _desired(self, connection_id: int) -> Desired:
         stored = await self._configurations.load_to_run(connection_id)
         url = f"{self._base_url}/iot-flow/downlinkMessages/{stored.downlink_uuid}"
-        target = Target(stored.connection.configuration, url)
+        target = Target(stored.connection.configuration, url, stored.connection.debug)
         return Desired(connection_id, stored.revision, target)

@@ -1,6 +1,7 @@
 """Connections as stored: documents with their secrets sealed, each revision kept for the log."""
 
 import asyncio
+import dataclasses
 import hashlib
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
@@ -24,13 +25,15 @@ from longwire.storage import devices, flows, queue_sql, waiting
 from longwire.storage.audit import record
 from longwire.storage.database import Database
 from longwire.storage.edit import Edit, check_revision
-from longwire.storage.micros import from_micros, to_micros
+from longwire.storage.micros import MICROSECOND, from_micros, to_micros
 from longwire.storage.page import Page
 from longwire.storage.schema import connection as table
 from longwire.storage.schema import connection_revision, connection_state
 from longwire.storage.secrets import Sealer
 
 MAX_CONNECTIONS = 10_000
+DEBUG_FOR = timedelta(days=2)
+_DEBUG = DEBUG_FOR // MICROSECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +213,20 @@ class Configurations:
         )
         self.announce(connection_id)
 
+    async def end_debug(self) -> None:
+        """Turn debug off where it has been on for 2 days."""
+        query = sa.select(table.c.id).where(table.c.debug_until <= to_micros(self._now()))
+        for connection_id in await self._database.read(lambda sql: sql.scalars(query).all()):
+            async with self._editing:
+                try:
+                    stored = await self.load(connection_id)
+                except NotFound:
+                    continue
+                quiet = dataclasses.replace(stored.connection, debug=False)
+                await self._database.write(lambda sql, s=stored, q=quiet: self._update(sql, s, q, None))  # type: ignore[misc]
+            self._tell(Kind.DEBUG_ENDED, connection_id)
+            self.announce(connection_id)
+
     async def active_runs(self) -> dict[int, Run]:
         """Return what shall run of every active connection."""
         query = sa.select(table.c.id, table.c.revision, table.c.restarts).where(table.c.active)
@@ -241,6 +258,7 @@ class Configurations:
         values = {
             "revision": 1,
             "active": connection.active,
+            "debug_until": now + _DEBUG if connection.debug else None,
             "downlink_uuid": "",
             "downlink_uuid_hash": _hash(downlink_uuid),
             "created_at": now,
@@ -257,11 +275,13 @@ class Configurations:
 
     def _update(self, sql: Sql, stored: StoredConnection, connection: Connection, by: Author | None) -> None:
         revision = stored.revision + 1
-        values = {
+        values: dict[str, int | None] = {
             "revision": revision,
             "active": connection.active,
             "updated_at": to_micros(self._now()),
         }
+        if stored.connection.debug != connection.debug:
+            values["debug_until"] = to_micros(self._now()) + _DEBUG if connection.debug else None
         if sql.execute(sa.update(table).where(table.c.id == stored.id).values(values)).rowcount == 0:
             raise NotFound("there is no such connection")
         self._insert_revision(sql, stored.id, revision, connection)

@@ -17,7 +17,7 @@ _INSERT_PLAIN = (
 )
 _INSERT_FULL = (
     'INSERT INTO attempt (delivery_id, number, at, "trigger", duration, revision, status, remote_address,'
-    " cause, detail, response_headers, response_body, truncated) VALUES {rows}"
+    " cause, detail, response_headers, response_body, truncated, request_body) VALUES {rows}"
 )
 # An outcome without an attempt (expired, cannot be rendered) leaves what came last.
 _PROGRESS = (
@@ -85,6 +85,12 @@ def _full_row(delivery_id: int, row: Attempt) -> tuple[Any, ...]:
         row.cause,
         row.detail or None,
         json.dumps(response.headers) if response else None,
-        response.body[:MAX_LOGGED_BODY_BYTES] if response else None,
+        _logged_body(response.body, row) if response else None,
         response.truncated if response else None,
+        row.request_body,
     )
+
+
+def _logged_body(body: bytes, row: Attempt) -> bytes:
+    """Return what is kept of an answer's body: with debug, all that was read."""
+    return body if row.request_body is not None else body[:MAX_LOGGED_BODY_BYTES]

@@ -45,6 +45,7 @@ DELIVERY = Object(
         "receivedAt": always(TIME, "When the message came."),
         "outcome": always(_names(Outcome), "What became of it."),
         "reason": always(Nullable(_TEXT), "Why, in words."),
+        "advice": always(Nullable(_TEXT), "What to do about it; null: nothing."),
         "attemptCount": always(_COUNT, "How many attempts there were."),
         "lastStatus": always(Nullable(Integer(100, 999)), "The HTTP status of the last one."),
         "lastCause": always(Nullable(Text()), "Why the last one had no answer."),
@@ -63,12 +64,16 @@ ATTEMPT = Object(
         "status": always(Nullable(Integer(100, 999)), "The HTTP status of the answer."),
         "cause": always(Nullable(Text()), "Why there was no answer, in a word."),
         "detail": always(Nullable(_TEXT), "And in a sentence."),
+        "advice": always(Nullable(_TEXT), "What to do about it; null: nothing."),
         "remoteAddress": always(Nullable(Text()), "Whom it was sent to."),
         "url": always(Nullable(_TEXT), "The address, patterns filled in."),
         "requestHeaders": always(Nullable(_HEADERS), "The headers sent, secrets masked."),
         "responseHeaders": always(Nullable(_HEADERS), "The headers of the answer."),
-        "responseBody": always(Nullable(_TEXT), "The first 4 KiB of the answer's body."),
+        "responseBody": always(
+            Nullable(_TEXT), "The first 4 KiB of the answer's body; with `debug` up to 64 KiB."
+        ),
         "truncated": always(Boolean(), "The answer's body was longer, or broke off."),
+        "requestBody": Member(kind=_TEXT, description="The body sent; only where `debug` was on."),
     },
 )
 DELIVERY_DETAILS = Object(

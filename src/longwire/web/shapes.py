@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
-from longwire.core import device, network_server
+from longwire.core import advice, device, network_server
 from longwire.core.configuration import Connection
 from longwire.core.connection_state import Status
 from longwire.core.delivery import Outcome, Trigger
@@ -122,6 +122,7 @@ def delivery_shape(row: Row[Any], webhook_id: str) -> dict[str, Any]:
         "receivedAt": iso_micros(row.received_at),
         "outcome": row.outcome,
         "reason": row.reason or None,
+        "advice": advice.of_delivery(Outcome(row.outcome), row.last_status, row.last_cause),
         "attemptCount": row.attempt_count,
         "lastStatus": row.last_status,
         "lastCause": row.last_cause,
@@ -141,11 +142,13 @@ def attempt_shape(row: Row[Any], request: Mapping[str, Any]) -> dict[str, Any]:
         "status": row.status,
         "cause": row.cause,
         "detail": row.detail,
+        "advice": advice.of_attempt(row.status, row.cause),
         "remoteAddress": row.remote_address,
         **request,
         "responseHeaders": _joined(json.loads(row.response_headers)) if row.response_headers else None,
         "responseBody": None if row.response_body is None else row.response_body.decode(errors="replace"),
         "truncated": bool(row.truncated),
+        **({} if row.request_body is None else {"requestBody": row.request_body.decode(errors="replace")}),
     }
 
 
@@ -156,7 +159,9 @@ def request_shape(
     if connection is None or row.trigger == Trigger.UNKNOWN.value:
         return _NOTHING_SENT
     target = Target(connection.configuration, downlink_url="")
-    prepared = build_request(target, body, Sending(webhook_id, row.number, from_micros(row.at)))
+    prepared = build_request(
+        target, body, Sending(webhook_id, row.number, from_micros(row.at), row.trigger == Trigger.TEST.value)
+    )
     if isinstance(prepared, CannotRender):
         return _NOTHING_SENT
     request, endpoint = prepared.request, prepared.request.endpoint
