@@ -6,9 +6,12 @@ from typing import Protocol
 from litestar.handlers import HTTPRouteHandler
 
 from longwire.clock import SystemClock
+from longwire.core.access import Author
 from longwire.core.allowance import Allowance
 from longwire.core.http import Endpoint
+from longwire.core.message import Message
 from longwire.engine.downlink_lane import DownlinkLane
+from longwire.engine.trial import Trials
 from longwire.net.judge import find_blocked
 from longwire.net.tls import check_tls
 from longwire.opened import Running, Store
@@ -25,6 +28,7 @@ from longwire.web.api_metrics import MetricsApi
 from longwire.web.api_oauth import OAuthApi
 from longwire.web.api_replays import ReplaysApi
 from longwire.web.api_routing import FlowsApi, NetworkServersApi
+from longwire.web.api_trials import TrialsApi
 from longwire.web.downlink_door import DownlinkDoor
 from longwire.web.identity import Authentication
 from longwire.web.ingest import Ingest
@@ -97,9 +101,15 @@ def _parts(running: Running, authentication: Authentication) -> tuple[_Part, ...
         blocked = await find_blocked(network.resolver, network.policy, endpoint, CHECK_TIMEOUT)
         return (blocked.party.value, blocked.reason) if blocked else None
 
+    async def send_test(connection_id: int, tested: Message, by: Author) -> int:
+        client = running.network.client
+        trials = Trials(store.configurations, store.queue, client, SystemClock(), base_url)
+        return await trials.send(connection_id, tested, by)
+
     connections = ConnectionsApi(
         store.configurations, store.flows, store.devices, store.activity, refuses, base_url
     )
+    deliveries = DeliveriesApi(store.activity, store.configurations, store.queue, SystemClock().now)
     return (
         ConnectorsApi(base_url),
         connections,
@@ -107,7 +117,8 @@ def _parts(running: Running, authentication: Authentication) -> tuple[_Part, ...
         FlowsApi(store.flows),
         NetworkServersApi(store.network_servers, refuses, base_url, store.devices.sightings),
         DevicesApi(store.devices, SystemClock().now),
-        DeliveriesApi(store.activity, store.configurations, store.queue, SystemClock().now),
+        deliveries,
+        TrialsApi(store.configurations, deliveries, send_test, base_url, SystemClock().now),
         ReplaysApi(store.replays),
         EventsApi(store.witness.events),
         MetricsApi(store.witness.traffic, store.activity, store.downlinks),

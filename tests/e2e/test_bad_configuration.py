@@ -214,8 +214,6 @@ def test_a_member_that_is_not_built_yet_is_refused_by_name(
 
 
 LATER_ROUTES = [
-    ("POST", "/connections/1/test"),
-    ("POST", "/connections/preview"),
     ("GET", "/drivers"),
     ("POST", "/drivers"),
     ("GET", "/drivers/a:b:1"),

@@ -237,6 +237,7 @@ def _recount(sql: Sql, now: datetime) -> None:
     where = (
         column.settled_at >= minute * _MINUTE,
         column.connection_id.is_not(None),
+        ~column.test,
         column.outcome.in_([outcome.value for outcome in COUNTED]),
     )
     counted = sa.select(column.connection_id, ended_in, column.outcome, sa.func.count()).where(*where)

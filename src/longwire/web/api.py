@@ -20,8 +20,6 @@ _TAG = re.compile(r'"([0-9]{1,18})"')
 
 # Routes of the specification that later versions build, without those that have a handler.
 _PLANNED: dict[str, tuple[Method, ...]] = {
-    "/connections/preview": ("POST",),
-    "/connections/{_id:str}/test": ("POST",),
     "/drivers": ("GET", "POST"),
     "/drivers/providers": ("GET",),
     "/drivers/manufacturers": ("GET",),

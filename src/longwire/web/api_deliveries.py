@@ -12,7 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from longwire.core.configuration import Connection
 from longwire.core.document import Member, Object, read_body
 from longwire.core.kinds import Text
-from longwire.storage.activity import Activity, DeliveryRecord
+from longwire.storage.activity import Activity
 from longwire.storage.configurations import Configurations
 from longwire.storage.queue_sql import Queue
 from longwire.storage.replays import replay
@@ -88,8 +88,7 @@ class DeliveriesApi:
 
         @get("/deliveries/{delivery_id:str}", opt=described(_SHOW))
         async def get_delivery(delivery_id: str) -> Response[Any]:
-            record = await self.activity.get(resource_id(delivery_id, "delivery"))
-            return Response(await self._whole(record))
+            return Response(await self.details(resource_id(delivery_id, "delivery")))
 
         @post("/deliveries/{delivery_id:str}/replay", status_code=202, opt=described(_REPLAY))
         async def replay_delivery(request: Request[Any, Any, Any], delivery_id: str) -> Response[Any]:
@@ -111,7 +110,9 @@ class DeliveriesApi:
             headers["X-Looked-Until"] = found.looked_until.isoformat().replace("+00:00", "Z")
         return Response(shapes, headers=headers)
 
-    async def _whole(self, record: DeliveryRecord) -> dict[str, Any]:
+    async def details(self, delivery_id: int) -> dict[str, Any]:
+        """Return a delivery with its message and its attempts; raises NotFound."""
+        record = await self.activity.get(delivery_id)
         row = record.row
         webhook_id = self.queue.webhook_id(row.id)
         used = {number: await self._revision(row.connection_id, number) for number in record.revisions}

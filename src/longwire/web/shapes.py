@@ -14,6 +14,7 @@ from longwire.core.connection_state import Status
 from longwire.core.delivery import Outcome, Trigger
 from longwire.core.fields import MASK, without_none
 from longwire.core.headers import is_secret_header
+from longwire.core.http import HttpRequest
 from longwire.core.request import CannotRender, Sending, Target, build_request
 from longwire.storage.configurations import Listed
 from longwire.storage.devices import StoredDevice
@@ -164,7 +165,12 @@ def request_shape(
     )
     if isinstance(prepared, CannotRender):
         return _NOTHING_SENT
-    request, endpoint = prepared.request, prepared.request.endpoint
+    return sent_shape(prepared.request)
+
+
+def sent_shape(request: HttpRequest) -> Mapping[str, Any]:
+    """Return `url` and `requestHeaders` of a request, secrets masked."""
+    endpoint = request.endpoint
     headers = {
         name: MASK if is_secret_header(name) else value.decode(errors="replace")
         for name, value in request.headers
