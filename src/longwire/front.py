@@ -101,15 +101,9 @@ def _parts(running: Running, authentication: Authentication) -> tuple[_Part, ...
         blocked = await find_blocked(network.resolver, network.policy, endpoint, CHECK_TIMEOUT)
         return (blocked.party.value, blocked.reason) if blocked else None
 
-    async def send_test(connection_id: int, tested: Message, by: Author) -> int:
-        client = running.network.client
-        trials = Trials(store.configurations, store.queue, client, SystemClock(), base_url)
-        return await trials.send(connection_id, tested, by)
-
     connections = ConnectionsApi(
         store.configurations, store.flows, store.devices, store.activity, refuses, base_url
     )
-    deliveries = DeliveriesApi(store.activity, store.configurations, store.queue, SystemClock().now)
     return (
         ConnectorsApi(base_url),
         connections,
@@ -117,14 +111,28 @@ def _parts(running: Running, authentication: Authentication) -> tuple[_Part, ...
         FlowsApi(store.flows),
         NetworkServersApi(store.network_servers, refuses, base_url, store.devices.sightings),
         DevicesApi(store.devices, SystemClock().now),
-        deliveries,
-        TrialsApi(store.configurations, deliveries, send_test, base_url, SystemClock().now),
-        ReplaysApi(store.replays),
+        *_log_parts(running),
         EventsApi(store.witness.events),
         MetricsApi(store.witness.traffic, store.activity, store.downlinks),
         AuditApi(store.database),
         KeysApi(store.accounts, SystemClock().now),
         OAuthApi(store.accounts, authentication),
+    )
+
+
+def _log_parts(running: Running) -> tuple[_Part, ...]:
+    """Return the delivery log, and what sends messages again or as a test."""
+    store, base_url, clock = running.store, running.settings.base_url, SystemClock()
+
+    async def send_test(connection_id: int, tested: Message, by: Author) -> int:
+        trials = Trials(store.configurations, store.queue, running.network.client, clock, base_url)
+        return await trials.send(connection_id, tested, by)
+
+    deliveries = DeliveriesApi(store.activity, store.configurations, store.queue, clock.now)
+    return (
+        deliveries,
+        ReplaysApi(store.replays),
+        TrialsApi(store.configurations, deliveries, send_test, base_url, clock.now),
     )
 
 
