@@ -99,6 +99,11 @@ def test_the_only_differences_from_the_recorded_answers_are_the_relative_names()
         ("$.r.*.b", [1]),
         ("$.r.a['b','d']", {"b": 1, "d": None}),
         ("$.r.a['b','missing']", {"b": 1}),
+        ("$.r.s['b','d']", MISSING),
+        ("$.r.o.*['q','x']", [{"q": 1}, {"q": 2}]),
+        ("$.r.a.*['q','x']", []),
+        ("$.r.s[1:]", MISSING),
+        ("$.r.*[3:]", [{"k": None}]),
         ("$.r.o['p','r'].q", [1, 2]),
         ("$.r.o['p','missing'].q", [1]),
         ("$..q", [1, 2]),
@@ -146,6 +151,7 @@ def test_steps_lead_where_jayway_leads(path: str, value: Any) -> None:
         ("@.k == '3' || @.v > 0 && @.v < 2", ["1", "3"]),
         ("!(@.v > 0 && @.v < 2) && @.v", ["2", "3"]),
         ("@.k =~ /[12]/", ["1", "2"]),
+        ("@.k =~ '1'", []),  # no expression
         ("@.k =~ /1/", ["1"]),
         ("@.k =~ /.*/", ["1", "2", "3", None]),  # null is matched as an empty text
         ("/[12]/ =~ @.k", ["1", "2"]),
@@ -196,6 +202,10 @@ def test_filters_hold_for_what_jayway_lets_through(condition: str, keys: Any) ->
         ("$.r[?(@.e empty true)].s", ["x"]),
         ("$.r[?(@.t =~ /q/)].s", ["x"]),  # any element of an array
         ("$..[?(@.q == 2)]", [{"q": 2}]),
+        ("$.r[?(@.a['b','d'])].s", ["x"]),
+        ("$.r[?(@.a['b','missing'])].s", []),
+        ("$.r[?(@.t[9:])].s", ["x"]),  # an indefinite path leads to a list, even if to an empty one
+        ("$.r[?(@.missing[9:])].s", []),
         ("$.r.items[?(@.v == 1)][?(@.k == '1')].k", ["1"]),
         ("$[?(@.r.items[?(@.k == '2')])]", [json.loads(BODY)]),
         ("$.r.a[?(@.c[?(@ > 30)] == [40])].b", [1]),
