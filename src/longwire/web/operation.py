@@ -83,7 +83,7 @@ def creating(shape: Object) -> Operation:
     """Return the operation that creates a resource."""
     return Operation(
         id=f"create{shape.name}",
-        summary=f"Create a {_words(shape.name)}",
+        summary=f"Create {_one(shape)}",
         body=Body(shape),
         status=201,
         answer=shape,
@@ -94,16 +94,14 @@ def creating(shape: Object) -> Operation:
 
 def showing(shape: Object) -> Operation:
     """Return the operation that shows one resource."""
-    return Operation(
-        id=f"get{shape.name}", summary=f"Show a {_words(shape.name)}", answer=shape, answer_headers=_TAG
-    )
+    return Operation(id=f"get{shape.name}", summary=f"Show {_one(shape)}", answer=shape, answer_headers=_TAG)
 
 
 def replacing(shape: Object) -> Operation:
     """Return the operation that replaces a resource: the whole of it is sent again."""
     return Operation(
         id=f"replace{shape.name}",
-        summary=f"Replace a {_words(shape.name)}",
+        summary=f"Replace {_one(shape)}",
         description="The whole resource is sent again; an absent member gets its default.",
         body=Body(shape),
         has_if_match=True,
@@ -118,7 +116,7 @@ def patching(shape: Object) -> Operation:
     return replace(
         replacing(shape),
         id=f"change{shape.name}",
-        summary=f"Change a {_words(shape.name)}",
+        summary=f"Change {_one(shape)}",
         description="JSON Merge Patch (RFC 7396): what is absent stays, `null` removes.",
         body=Body(shape, PATCH_TYPE, Use.PATCH),
     )
@@ -133,7 +131,7 @@ def deleting(shape: Object, query: Mapping[str, Member] | None = None) -> Operat
     """Return the operation that deletes a resource."""
     return Operation(
         id=f"delete{shape.name}",
-        summary=f"Delete a {_words(shape.name)}",
+        summary=f"Delete {_one(shape)}",
         query=query or {},
         has_if_match=True,
         status=204,
@@ -153,7 +151,12 @@ def planned(method: str, path: str) -> Operation:
 
 
 def _plural(shape: Object) -> str:
-    return f"{shape.name[:-1]}ies" if shape.name.endswith("y") else f"{shape.name}s"
+    return f"{shape.name[:-1]}ies" if shape.name.endswith("ry") else f"{shape.name}s"
+
+
+def _one(shape: Object) -> str:
+    words = _words(shape.name)
+    return f"an {words}" if words[0] in "aeio" else f"a {words}"
 
 
 def _words(name: str) -> str:
