@@ -114,7 +114,8 @@ async def open_store(settings: Settings, clock: Clock) -> AsyncIterator[Store]:
             await store.witness.traffic.flush()
             await store.accounts.save_last_use()
             await store.devices.sightings.write()
-            await end_run(database)
+            if store.queue.is_settled:
+                await end_run(database)
         finally:
             await database.close()
 

@@ -200,7 +200,7 @@ class LaneMachine(RuleBasedStateMachine):
     def _remember_trouble(self, before: State, event: Event) -> None:
         """Keep the model's own idea of an outage, from the specification's words."""
         is_trouble = event in {Event.UNANSWERED, Event.CREDENTIALS_REFUSED}
-        if event is Event.DEACTIVATE or (event is Event.ANSWERED and before.status is Status.OPENED):
+        if event is Event.ANSWERED and before.status is Status.OPENED:
             self.trouble_since = None
         elif is_trouble and before.status in {Status.OPENING, Status.AUTHENTICATING, Status.OPENED}:
             self.trouble_since = self.trouble_since or self.now

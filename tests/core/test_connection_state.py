@@ -3,6 +3,7 @@
 import functools
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -262,24 +263,25 @@ def test_every_step_gives_exactly_its_commands(status: Status, event: Event, out
 
 
 @pytest.mark.parametrize(("status", "event", "outage"), POSSIBLE, ids=names)
-def test_an_outage_begins_with_trouble_and_ends_with_an_answer_or_a_deactivation(
+def test_an_outage_begins_with_trouble_and_ends_with_an_answer(
     status: Status, event: Event, outage: Outage | None
 ) -> None:
     after, _ = step(state(status, outage), happened(event), POLICY)
 
     is_trouble = (status, event) in TOLD_WELL
-    is_over = (status, event) == (OPENED, Event.ANSWERED) or event is Event.DEACTIVATE
+    is_over = (status, event) == (OPENED, Event.ANSWERED)
     assert (after.outage is not None) == (is_trouble if outage is None else not is_over)
 
 
 @pytest.mark.parametrize("status", list(Status), ids=names)
 @pytest.mark.parametrize("outage", [None, OUTAGE], ids=["well", "in an outage"])
-def test_any_connection_can_be_deactivated_and_forgets_its_outage(
+def test_any_connection_can_be_deactivated_and_its_next_opening_is_on_trial_after_an_outage(
     status: Status, outage: Outage | None
 ) -> None:
     after, commands = step(state(status, outage), happened(Event.DEACTIVATE), POLICY)
 
-    assert (after, commands) == (State(DEACTIVATED, T1), ())
+    kept = replace(outage, retry_at=None) if outage else None
+    assert (after, commands) == (State(DEACTIVATED, T1, outage=kept), ())
 
 
 @pytest.mark.parametrize("status", list(Status), ids=names)

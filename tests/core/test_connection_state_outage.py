@@ -352,7 +352,7 @@ def test_a_deactivated_connection_does_nothing_until_it_is_activated(events: lis
     life = opened()
     life.happen(*events, Event.DEACTIVATE)
     at_rest = life.state
-    assert at_rest == State(Status.DEACTIVATED, T0)
+    assert (at_rest.status, at_rest.reason, at_rest.retry_at) == (Status.DEACTIVATED, "", None)
     life.commands.clear()
     for event in set(Event) - {Event.CONNECT, Event.RESUME, Event.DEACTIVATE}:
         life.happen(event)
@@ -360,6 +360,8 @@ def test_a_deactivated_connection_does_nothing_until_it_is_activated(events: lis
 
     life.happen(Event.CONNECT)
     assert (life.state.status, life.commands) == (Status.OPENING, [Probe()])
+    life.happen(Event.REACHED)
+    assert life.state.on_trial == bool(events)
 
 
 def test_a_worker_that_is_lost_and_found_again_keeps_the_outage() -> None:

@@ -7,6 +7,8 @@ from tests.engine.scripted_server import Reaction, ScriptedServer
 from tests.engine.stage import T0, S, Stage, until
 
 from longwire.core.connection_state import Event, Status
+from longwire.core.delivery import Settlement
+from longwire.core.errors import StorageUnavailable
 from longwire.engine import lane as lane_module
 
 
@@ -62,6 +64,64 @@ async def test_what_is_in_flight_may_end(stage: Stage, server: ScriptedServer) -
     assert server.names == ["A1"]
 
 
+async def test_what_a_destination_shows_while_the_lane_ends_counts(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    server.script = lambda _: Reaction.HANG
+    connection = await stage.connect(server.url)
+    await stage.put(connection, "A1")
+    lane = await stage.run_lane(connection)
+    await stage.settle()
+    lane.stop(deactivate=False)
+    await server.close()
+    await stage.stop_lane(connection)
+
+    state = await stage.state(connection)
+    assert (state.status, state.retry_at) == (Status.CLOSED, T0 + 1 * S)
+
+
+@pytest.mark.usefixtures("grace")
+async def test_a_request_that_was_stopped_is_no_trouble_of_the_destination(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    server.script = lambda _: Reaction.HANG
+    connection = await stage.connect(server.url)
+    await stage.put(connection, "A1")
+    await stage.run_lane(connection)
+    await stage.settle()
+    await stage.stop_lane(connection)
+
+    state = await stage.state(connection)
+    assert (state.status, state.outage) == (Status.OPENED, None)
+
+
+@pytest.mark.usefixtures("grace")
+async def test_a_record_that_the_store_refuses_is_kept_beyond_the_grace(
+    stage: Stage, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle = stage.queue.settle
+    refusals: list[Settlement] = []
+
+    async def refuse(settlement: Settlement) -> None:
+        refusals.append(settlement)
+        raise StorageUnavailable("disk full")
+
+    monkeypatch.setattr(stage.queue, "settle", refuse)
+    connection = await stage.connect(server.url)
+    await stage.put(connection, "A1")
+    lane = await stage.run_lane(connection)
+    await until(lambda: bool(refusals))
+    grace_is_over: list[bool] = []
+    monkeypatch.setattr(lane._sender, "stop", lambda: grace_is_over.append(True))
+    lane.stop(deactivate=False)
+    await until(lambda: bool(grace_is_over))
+    monkeypatch.setattr(stage.queue, "settle", settle)
+    stage.clock.advance(1 * S)
+    await stage.stop_lane(connection)
+
+    assert (await stage.log())["A1"].attempts == (("first", 200),)
+
+
 async def test_a_lane_that_stops_while_it_probes_ends_at_once(stage: Stage, server: ScriptedServer) -> None:
     connection = await stage.connect(server.url.replace("http:", "https:"))  # no handshake ever ends
     await stage.run_lane(connection)
@@ -84,7 +144,7 @@ async def test_a_deactivated_connection_is_shown_as_such_and_its_messages_wait(
     await stage.put(connection, "A1")
     await stage.pass_time(3600 * S)
     assert (await stage.state(connection)).status is Status.DEACTIVATED
-    assert (await stage.state(connection)).outage is None
+    assert (await stage.state(connection)).retry_at is None
     assert server.names == []
 
     if is_down:

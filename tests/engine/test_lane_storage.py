@@ -122,7 +122,7 @@ async def test_nothing_is_sent_before_the_state_that_allows_it_is_durable(
     await server.open()
     calls = fail_at_first(monkeypatch, stage.states, "save", DISK_FULL)
     await stage.pass_time(1 * S)
-    assert [state.status for _, state in calls] == [Status.OPENING]
+    assert [state.status for _, state, _ in calls] == [Status.OPENING]
     assert (server.connected, await stage.status(connection)) == (0, Status.CLOSED)
 
     await stage.pass_time(1 * S)

@@ -9,6 +9,9 @@ from tests.engine.supervised import Supervised
 
 from longwire.core.connection_state import Status
 from longwire.core.errors import StorageUnavailable
+from longwire.engine import lane as lane_module
+from longwire.engine import supervisor as supervisor_module
+from longwire.storage.settling import settle_batch
 
 DISK_FULL = StorageUnavailable("the store cannot write: disk full")
 
@@ -44,6 +47,53 @@ async def test_a_command_whose_configuration_could_not_be_read_is_not_forgotten(
     await stage.settle()
 
     assert server.names == ["A1"]
+
+
+@pytest.mark.parametrize("command", ["restart", "update", "none"])
+async def test_a_command_recorded_as_longwire_ends_is_carried_out_by_the_next_start(
+    stage: Stage, server: ScriptedServer, supervised: Supervised, command: str
+) -> None:
+    await server.close()
+    connection = await stage.connect(server.url, reconnectStrategy="CALM")
+    await stage.put(connection, "A1")
+    supervised.start()
+    await stage.pass_time(3600 * S)
+    await server.open()
+    await supervised.stop()
+    if command == "restart":
+        await stage.configurations.restart(connection)
+    elif command == "update":
+        await supervised.update(connection, server.url, reconnectStrategy="CALM")
+
+    successor = Supervised(stage)
+    successor.start()
+    await stage.settle()
+    assert server.names == ([] if command == "none" else ["A1"])
+    await successor.stop()
+
+
+async def test_what_the_store_never_takes_does_not_keep_longwire_from_ending(
+    stage: Stage, server: ScriptedServer, supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "GRACE", 0.01 * S)
+    monkeypatch.setattr(supervisor_module, "LAST_PAUSE", 0 * S)
+    monkeypatch.setattr(lane_module, "GRACE", 0.01 * S)
+    connection = await stage.connect(server.url)
+    await stage.put(connection, "A1")
+    submit = stage.database.submit
+
+    def refuse_settlements(handler: Any, *arguments: Any) -> Any:
+        if handler is settle_batch:
+            raise DISK_FULL
+        return submit(handler, *arguments)
+
+    monkeypatch.setattr(stage.database, "submit", refuse_settlements)
+    supervised.start()
+    await until(lambda: server.names == ["A1"] and stage.clock.next_due() is not None)
+    await supervised.stop()
+
+    assert not stage.queue.is_settled  # so the next start marks what may have been sent
+    assert (await stage.log())["A1"].attempts == ()
 
 
 async def test_a_connection_deactivated_while_the_store_cannot_write_is_shown_so_later(

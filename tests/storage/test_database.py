@@ -149,6 +149,15 @@ async def test_what_was_submitted_is_written_before_the_end(tmp_path: Path) -> N
     await again.close()
 
 
+async def test_what_is_submitted_after_the_end_is_refused(tmp_path: Path) -> None:
+    database = Database(tmp_path / "longwire.db")
+    database.start()
+    await database.close()
+
+    with pytest.raises(StorageUnavailable, match="stopping"):
+        await database.write(adding("a"))
+
+
 async def test_a_reader_cannot_write(database: Database) -> None:
     with pytest.raises(StorageUnavailable, match="readonly"):
         await database.read(adding("a"))
@@ -200,6 +209,8 @@ async def test_when_the_file_is_broken_whoever_waits_is_told(database: Database,
         async with asyncio.timeout(10):
             with pytest.raises(StorageUnavailable):
                 await database.write(adding("b"))
+            with pytest.raises(StorageUnavailable):
+                await names(database)
 
 
 # Durable before it is told

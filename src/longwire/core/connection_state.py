@@ -158,7 +158,8 @@ def step(state: State, happened: Happened, policy: Policy) -> tuple[State, tuple
     if target is state.status is Status.OPENED:
         return _answered(state)
     outage = _outage_after(state, target, happened, policy)
-    reason = happened.reason or (state.reason if outage else "")
+    is_explained = outage is not None and target is not Status.DEACTIVATED
+    reason = happened.reason or (state.reason if is_explained else "")
     after = State(target, happened.at, reason, outage)
     return after, _commands(state, after)
 
@@ -177,6 +178,11 @@ def allowance(state: State, max_in_flight: int) -> int:
     return 1 if state.on_trial else max_in_flight
 
 
+def deactivated(outage: Outage | None) -> Outage | None:
+    """Return an outage as a deactivated connection keeps it: nothing is tried, and the next opening is on trial."""
+    return replace(outage, retry_at=None) if outage else None
+
+
 def _answered(state: State) -> tuple[State, tuple[Command, ...]]:
     """Return the state after a complete response: the outage, if there was one, is over."""
     if state.outage is None:
@@ -187,7 +193,7 @@ def _answered(state: State) -> tuple[State, tuple[Command, ...]]:
 def _outage_after(state: State, target: Status, happened: Happened, policy: Policy) -> Outage | None:
     """Return the outage as it stands in the target state."""
     if target is Status.DEACTIVATED:
-        return None
+        return deactivated(state.outage)
     if happened.event is Event.CONNECT:
         # A command starts the schedule over, but only a complete response ends the trial.
         return Outage(happened.at) if state.outage else None

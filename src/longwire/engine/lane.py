@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from longwire import log
 from longwire.clock import Clock, Timer, sleep
+from longwire.core.configuration import Run
 from longwire.core.connection_state import (
     Event,
     Happened,
@@ -64,11 +65,12 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What one lane runs: a revision of a connection."""
+    """What one lane runs: a revision of a connection, and up to which restart its commands have come."""
 
     connection_id: int
     revision: int
     target: Target
+    restarts: int = 0
 
 
 class Lane:
@@ -104,6 +106,11 @@ class Lane:
         self._stopping = True
         self._deactivating = deactivate
         self._changed.set()
+
+    def give_up(self) -> None:
+        """End at once, also with records that the store has not taken; the next start marks their messages."""
+        for task in self._sends:
+            task.cancel()
 
     async def run(self, begin: Event) -> None:
         """Run until stopped; `begin` is RESUME after a restart of Longwire, CONNECT after a change."""
@@ -190,17 +197,21 @@ class Lane:
         return self._pace.next_at if self._is_held_up else None
 
     async def _take_in_all(self) -> None:
-        """Take in what was reported, then what follows from the time and from what has ended."""
-        while self._happened:
-            event, reason = self._happened[0]
-            await self._take_in(event, reason)
-            self._happened.popleft()
+        """Take in what was reported, then what follows from the time."""
+        await self._take_in_reported()
         now = self._tools.clock.now()
         opening = self._opening_due()
         if opening is not None and opening <= now:
             await self._take_in(Event.RETRY_DUE if self._state.retry_at else Event.IDLE, "")
         self._told, report = tell_due(self._told, now)
         self._tell(report)
+
+    async def _take_in_reported(self) -> None:
+        """Take in what was reported, and that nothing is in flight any more."""
+        while self._happened:
+            event, reason = self._happened[0]
+            await self._take_in(event, reason)
+            self._happened.popleft()
         if self._state.status is Status.CLOSING and not self._sends:
             await self._take_in(Event.DRAINED, "")
 
@@ -213,7 +224,8 @@ class Lane:
         after, commands = step(self._state, happened, self._policy)
         if after == self._state and not commands:
             return
-        await self._tools.states.save(self._desired.connection_id, after)
+        run = Run(self._desired.revision, self._desired.restarts)
+        await self._tools.states.save(self._desired.connection_id, after, run)
         if self._state.on_trial and after.status is Status.OPENED:
             self._ramp = FIRST_STEP
         self._state = after
@@ -296,7 +308,7 @@ class Lane:
         self._tools.settled(self._desired.connection_id, ready.waiting, visit.settlement)
         if visit.empty and not ready.waiting.attempt_count:
             self._tell_empty(visit)
-        if visit.closing is not None:
+        if visit.closing is not None and visit.cause is not Cause.STOPPED:
             self._report(_trouble(visit.cause), visit.closing)
         elif visit.has_answered:
             self._ramp = climb(self._ramp, self._max_in_flight)
@@ -332,13 +344,21 @@ class Lane:
         self._timer = self._tools.clock.call_at(due, self._changed.set) if due is not None else None
 
     async def _drain(self) -> None:
-        """Let what is in flight end; what has not after the grace is stopped, recorded as such, and kept."""
+        """Let what is in flight end; what has not after the grace is stopped, recorded as such, and kept.
+
+        A record that the store refuses is kept until it is taken. What the destination showed meanwhile counts.
+        """
         if self._probe is not None:
             self._probe.cancel()
         if self._sends:
             await asyncio.wait(self._sends, timeout=GRACE.total_seconds())
-        for task in self._sends:
-            task.cancel()
+        self._sender.stop()
+        if self._sends:
+            await asyncio.wait(self._sends)
+        try:
+            await self._take_in_reported()
+        except StorageUnavailable as error:
+            log.warning(log.LANE_STORAGE_WAITED, connection=self._desired.connection_id, error=str(error))
 
 
 def _trouble(cause: Cause | None) -> Event:

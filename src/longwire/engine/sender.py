@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, cast
 
 from longwire.clock import Clock
 from longwire.core.configuration import Configuration
@@ -59,6 +60,12 @@ class Sender:
         self._client = client
         self._clock = clock
         self._webhook_id = webhook_id
+        self._asking: set[asyncio.Task[Any]] = set()
+
+    def stop(self) -> None:
+        """End every request under way; each visit tells what it had sent."""
+        for task in self._asking:
+            task.cancel()
 
     async def visit(self, waiting: Waiting, body: bytes) -> Visit:
         """Send a message once; and once more, on a fresh socket, when an idle one was closed under it."""
@@ -100,16 +107,16 @@ class Sender:
         return self._failed(waiting, f"internal error: {type(error).__name__}")
 
     async def _send(self, request: HttpRequest, *, fresh: bool) -> HttpResponse | TransportFailure:
-        """Return the result; a lane that ends cancels its visits, and each still records what it had sent."""
-        timeout = self._target.configuration.request_timeout
+        """Return the result; who cancels a visit while it waits for the answer is told what was sent."""
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._asking.add(task)
         try:
-            result = await self._client.send(request, timeout, fresh=fresh)
+            return await self._client.send(request, self._target.configuration.request_timeout, fresh=fresh)
         except asyncio.CancelledError:
-            if (task := asyncio.current_task()) is not None:
-                task.uncancel()
+            task.uncancel()
             return TransportFailure(Cause.STOPPED, STOPPED_DETAIL)
-        # What no HTTP was is shown: it may be the request, sent back.
-        return _failure_without_secrets(result, request) if isinstance(result, TransportFailure) else result
+        finally:
+            self._asking.discard(task)
 
     def _attempt(
         self,

@@ -10,9 +10,10 @@ from longwire.core.configuration import Run, plan_changes
 from longwire.core.connection_state import Event
 from longwire.core.errors import NotFound, StorageUnavailable
 from longwire.core.request import Target
-from longwire.engine.lane import Desired, Lane, Tools
+from longwire.engine.lane import GRACE, Desired, Lane, Tools
 from longwire.storage.configurations import Configurations
 
+LAST_PAUSE = timedelta(seconds=1)
 CRASH_PAUSE = timedelta(seconds=1)
 
 
@@ -44,6 +45,7 @@ class Supervisor:
         self._stopping = False
         self._seats: dict[int, _Seat] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._lanes: set[Lane] = set()
 
     def notice(self, _connection_id: int) -> None:
         """Learn that a connection was created, changed or deleted."""
@@ -55,20 +57,28 @@ class Supervisor:
         self._changed.set()
 
     async def run(self) -> None:
-        """Run the lanes until stopped."""
-        begin = Event.RESUME
+        """Run the lanes until stopped; what the store has not taken a second after their grace is given up."""
+        is_first = True
         async with asyncio.TaskGroup() as group:
             while not self._stopping:
                 self._changed.clear()
-                if await self._reconcile(group, begin):
-                    begin = Event.CONNECT
+                if await self._reconcile(group, is_first=is_first):
+                    is_first = False
                     await self._changed.wait()
             for seat in self._seats.values():
                 seat.stop(deactivate=False)
+            if self._tasks:
+                await asyncio.wait(self._tasks.values(), timeout=(GRACE + LAST_PAUSE).total_seconds())
+            for lane in self._lanes:
+                lane.give_up()
 
-    async def _reconcile(self, group: asyncio.TaskGroup, begin: Event) -> bool:
-        """Make the running lanes equal to what is desired; False when the store could not be asked."""
+    async def _reconcile(self, group: asyncio.TaskGroup, *, is_first: bool) -> bool:
+        """Make the running lanes equal to what is desired; False when the store could not be asked.
+
+        At the start a lane resumes, unless a command was recorded that the run before has not carried out.
+        """
         try:
+            carried_out = await self._tools.states.carried_out() if is_first else {}
             desired = await self._configurations.active_runs()
         except StorageUnavailable as error:
             log.warning(log.LANE_STORAGE_WAITED, error=str(error))
@@ -79,7 +89,9 @@ class Supervisor:
         for connection_id in changes.stop:
             self._seats.pop(connection_id).stop(deactivate=connection_id not in desired)
         for connection_id in changes.start:
-            self._start(group, connection_id, desired[connection_id], begin)
+            run = desired[connection_id]
+            resumes = is_first and carried_out.get(connection_id, run) == run
+            self._start(group, connection_id, run, Event.RESUME if resumes else Event.CONNECT)
         return True
 
     def _start(self, group: asyncio.TaskGroup, connection_id: int, run: Run, begin: Event) -> None:
@@ -106,10 +118,7 @@ class Supervisor:
             await asyncio.wait([before])
         while True:
             try:
-                seat.lane = Lane(await self._desired(connection_id), self._tools)
-                if seat.is_stopping:
-                    seat.lane.stop(deactivate=seat.is_deactivating)
-                return await seat.lane.run(begin)
+                return await self._run_once(seat, await self._desired(connection_id, seat.run), begin)
             except NotFound:
                 return None
             except StorageUnavailable as error:
@@ -121,8 +130,18 @@ class Supervisor:
                 return None
             await sleep(self._tools.clock, CRASH_PAUSE)
 
-    async def _desired(self, connection_id: int) -> Desired:
+    async def _run_once(self, seat: _Seat, desired: Desired, begin: Event) -> None:
+        lane = seat.lane = Lane(desired, self._tools)
+        if seat.is_stopping:
+            lane.stop(deactivate=seat.is_deactivating)
+        self._lanes.add(lane)
+        try:
+            await lane.run(begin)
+        finally:
+            self._lanes.discard(lane)
+
+    async def _desired(self, connection_id: int, run: Run) -> Desired:
         stored = await self._configurations.load_to_run(connection_id)
         url = f"{self._base_url}/iot-flow/downlinkMessages/{stored.downlink_uuid}"
         target = Target(stored.connection.configuration, url, stored.connection.debug)
-        return Desired(connection_id, stored.revision, target)
+        return Desired(connection_id, stored.revision, target, run.restarts)

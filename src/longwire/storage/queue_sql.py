@@ -116,6 +116,7 @@ class Queue:
         self._store_id = store_id
         self._next_id = 1
         self._last_positions: dict[int, int] = {}
+        self._unsettled: set[int] = set()
         self._listeners: dict[int, Callable[[Placed | None], None]] = {}
 
     async def open(self) -> None:
@@ -158,7 +159,14 @@ class Queue:
 
     async def settle(self, settlement: Settlement) -> None:
         """Return when outcome and attempts are on disk, together; raises StorageUnavailable."""
+        self._unsettled.add(settlement.delivery_id)
         await self._database.submit(settle_batch, settlement)
+        self._unsettled.discard(settlement.delivery_id)
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether everything that was to be settled is on disk."""
+        return not self._unsettled
 
     async def read_ahead(self, connection_id: int, read: ReadPage | ReadDevice) -> list[Waiting]:
         """Return what waits on a connection, in order, as far as the read asks."""

@@ -143,6 +143,8 @@ connection_state = Table(
     Column("down_since", BigInteger),
     Column("planned", BigInteger, comment="microseconds from down_since to the planned try"),
     Column("retry_at", BigInteger),
+    Column("revision", Integer, comment="the newest whose saving was carried out"),
+    Column("restarts", Integer, comment="how many restarts by command were carried out"),
 )
 
 flow = Table(

@@ -1,0 +1,18 @@
+"""Which command each lane has carried out: one that was recorded just before the end is not forgotten.
+
+Revision ID: 0021
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0021"
+down_revision = "0026"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the columns."""
+    op.add_column("connection_state", sa.Column("revision", sa.Integer(), nullable=True))
+    op.add_column("connection_state", sa.Column("restarts", sa.Integer(), nullable=True))
