@@ -1,5 +1,6 @@
 """A Longwire, a destination, and a real Chromium that is signed in."""
 
+import itertools
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -69,3 +70,12 @@ def sign_in(page: Page, key: str) -> None:
     page.get_by_label("API key").fill(key)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/ui/**")
+
+
+_serials = itertools.count(1)
+
+
+@pytest.fixture
+def dev_eui() -> str:
+    """Give a DevEUI that no other test uses."""
+    return f"0059AD{next(_serials):010X}"

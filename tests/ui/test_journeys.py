@@ -6,9 +6,10 @@ from typing import cast
 import pytest
 from playwright._impl._api_structures import SetCookieParam
 from playwright.sync_api import BrowserContext, Page, expect
-from tests.e2e.api_client import Api, connection_document
+from tests.e2e.api_client import Api, build_road, connection_document
 from tests.e2e.longwire_process import Longwire
-from tests.e2e.sink import Sink
+from tests.e2e.lrc import uplink
+from tests.e2e.sink import OK, Reply, Sink
 from tests.ui.conftest import sign_in
 
 
@@ -202,3 +203,82 @@ def test_a_page_goes_nowhere_else_after_signing_in(context: BrowserContext, serv
 
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     assert page.url == f"http://127.0.0.1:{server.port}/ui/"
+
+
+def test_uplinks_and_the_state_appear_without_a_reload(
+    page: Page, api: Api, sink: Sink, dev_eui: str
+) -> None:
+    road = build_road(api, connection_document(sink.url(), name="live"), [dev_eui])
+    page.goto(f"/ui/connections/{road.connection_id}")
+    expect(page.get_by_text("No delivery yet.")).to_be_visible()
+    expect(page.locator("#head")).to_contain_text("OPENED")
+
+    road.send(uplink(dev_eui, 1))
+
+    expect(page.locator("#deliveries")).to_contain_text(dev_eui)
+    expect(page.locator("#deliveries")).to_contain_text("DELIVERED")
+    sink.close()
+    road.send(uplink(dev_eui, 2))
+    expect(page.locator("#head")).to_contain_text("Not reachable for")
+    expect(page.locator("#head")).to_contain_text("refused")
+    expect(page.get_by_role("button", name="Retry now")).to_be_visible()
+    sink.open()
+    page.get_by_role("button", name="Retry now").click()
+    road.wait_for_outcomes("DELIVERED", "DELIVERED")
+
+
+def test_a_delivery_shows_what_was_sent_and_is_sent_again(
+    page: Page, api: Api, sink: Sink, dev_eui: str
+) -> None:
+    sink.answer = lambda _: Reply(503, body=b"busy <b>")
+    headers = {"X-Thing": "{DevEUI}", "Authorization": "Bearer hidden"}
+    road = build_road(api, connection_document(sink.url(), name="replayed", headers=headers), [dev_eui])
+    road.send(uplink(dev_eui, 1))
+    (lost,) = road.wait_for_outcomes("LOST")
+    page.goto(f"/ui/connections/{road.connection_id}")
+    page.locator("#deliveries").get_by_role("link").first.click()
+
+    expect(page.get_by_role("row", name=f"X-Thing {dev_eui} {{DevEUI}}")).to_be_visible()
+    expect(page.get_by_role("row", name="Authorization ***** secret")).to_be_visible()
+    page.get_by_role("tab", name="Response 503").click()
+    expect(page.get_by_label("Response body")).to_have_text("busy <b>")
+    sink.answer = lambda _: OK
+    page.get_by_role("link", name="Replay", exact=True).click()
+    expect(page.get_by_role("dialog")).to_contain_text("Longwire-Attempt: 2")
+    page.get_by_role("dialog").get_by_role("button", name="Replay").click()
+
+    expect(page.locator("#toasts")).to_contain_text("The message is sent again")
+    road.wait_for_outcomes("DELIVERED")
+    assert [each.message_id for each in sink.requests] == [lost["messageId"]] * 2
+
+
+def test_a_device_gets_an_application(page: Page, api: Api, sink: Sink, dev_eui: str) -> None:
+    road = build_road(api, connection_document(sink.url(), name=f"first {dev_eui}"), [dev_eui])
+    other = api.create("/connections", connection_document(sink.url(), name=f"second {dev_eui}"))
+    road.send(uplink(dev_eui, 1))
+    page.goto(f"/ui/devices/{dev_eui}")
+    page.get_by_role("link", name="Add an application").click()
+    page.get_by_label("Select an application").select_option(other["id"])
+    page.get_by_role("button", name="Confirm").click()
+
+    expect(page.locator("#toasts")).to_contain_text(re.compile("Update doneDevice '.*' has been updated"))
+    assert api.get(f"/devices/{dev_eui}")["connectionIds"] == [other["id"]]
+
+
+@pytest.mark.parametrize(
+    "path", ["", "connections", "devices", "flows", "networkServers", "events", "deadLetters"]
+)
+def test_a_reader_sees_every_page_and_changes_nothing(
+    context: BrowserContext, api: Api, sink: Sink, path: str
+) -> None:
+    key = api.create("/apiKeys", {"name": "watcher", "role": "Reader"})["key"]
+    made = api.create("/connections", connection_document(sink.url()))
+    page = context.new_page()
+    page.goto(f"/ui/{path}")
+    sign_in(page, key)
+    expect(page.get_by_role("heading", level=1)).not_to_contain_text("did not work")
+
+    page.goto(f"/ui/connections/{made['id']}")
+    expect(page.locator("#downlink")).to_have_text(re.compile(r"\*\*\*\*\*$"))
+    page.get_by_role("button", name="Send a sample").click()
+    expect(page.get_by_role("heading", name="Your key does not allow this")).to_be_visible()

@@ -162,9 +162,15 @@ async def _perform(running: "Running") -> None:
 
 
 def _tell_demo(running: "Running", receiver_url: str) -> None:
+    from longwire.core.access import Role
+
     key_file = running.settings.data / "owner.key"
     if running.store.new_owner_key is None and running.settings.owner_key is None and key_file.exists():
         print(f"Owner key (from {key_file}): {key_file.read_text().strip()}")
+    owner = next((key for key in running.store.accounts.list() if key.identity.role is Role.OWNER), None)
+    if owner is not None:
+        ticket = running.store.sessions.make_ticket(owner.identity)
+        print(f"Open the pages, signed in (the link works once): {running.address}/ui/signIn?ticket={ticket}")
     print(f"{DEMO_SENSORS} simulated sensors send through Longwire to the receiver at {receiver_url} ;")
     print(
         "each line below is an uplink that arrived there. Ctrl-C ends it; the next run goes on.", flush=True

@@ -27,12 +27,10 @@ async def list_deliveries(request: PageRequest, api: Api, connection_id: str) ->
         f"/connections/{connection_id}/deliveries", page=page_number(request), perPage=PER_PAGE, **given
     )
     base = f"{frame_of(request).prefix}/ui/connections/{connection_id}"
-    query = request.url.query
     return {
         "deliveries": answer.document,
         "total": answer.total,
         "filtered": any(given.values()),
         "pages": pages_around(request, answer),
-        "live": f"{base}/deliveries?{query}" if page_number(request) == 1 else None,
         "filters": {"action": base, "outcomes": OUTCOMES, "statuses": STATUSES, **given},
     }

@@ -11,6 +11,7 @@ from longwire.core.access import Author
 from longwire.core.errors import Unauthorized
 from longwire.web.ui.api_client import Answer, Api
 from longwire.web.ui.render import Frame
+from longwire.web.ui.sessions import Sessions
 from longwire.web.ui.site import Visit
 
 PER_PAGE = 25
@@ -23,6 +24,11 @@ class Caller:
     """Gives the API as whoever asks for a page."""
 
     app: Litestar
+    sessions: Sessions
+
+    def is_signed_in(self, request: PageRequest) -> bool:
+        """Return whether the session of a request is still valid: for what goes on longer than a request."""
+        return self.sessions.find(request.headers.get("cookie", "")) is not None
 
     def api(self, request: PageRequest) -> Api:
         """Return the API in the name of the person who is signed in; raises Unauthorized when nobody is."""

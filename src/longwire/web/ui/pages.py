@@ -50,7 +50,7 @@ class Ground:
 
 def make_site(ground: Ground) -> Site:
     """Return the site with all its pages."""
-    caller = Caller(ground.api)
+    caller = Caller(ground.api, ground.sessions)
     parts = (
         SignInPages(ground.authentication, ground.sessions),
         DashboardPages(caller),

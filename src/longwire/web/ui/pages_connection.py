@@ -1,19 +1,21 @@
 """One connection: how it is, what it does, and editing its values in place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.response import ServerSentEvent
 
 from longwire.web.ui import forms
 from longwire.web.ui.api_client import Api, Refused
 from longwire.web.ui.deliveries_list import list_deliveries
 from longwire.web.ui.dialog import Dialog
 from longwire.web.ui.forms import BY_NAME, FIELDS, Field
-from longwire.web.ui.page import Caller, PageRequest, frame_of, go_to, visit_of
-from longwire.web.ui.render import HTML, page, text
+from longwire.web.ui.live import Parts, live
+from longwire.web.ui.page import Caller, PageRequest, frame_of, go_to, page_number, visit_of
+from longwire.web.ui.render import page, text
 from longwire.web.ui.toasts import Toast, find_toast
 
 _HEADLINES: Mapping[str, str] = {
@@ -41,18 +43,26 @@ class ConnectionPages:
             name = request.query_params.get("edit", "")
             return await self._show(request, number, _Edit(BY_NAME.get(name)))
 
-        @get("/connections/{number:str}/head")
-        async def show_head(request: PageRequest, number: str) -> Response[str]:
-            answer = await self.caller.api(request).get(f"/connections/{number}")
-            head = text(frame_of(request), "parts/connection_head.html", **_head(answer.document))
-            return Response(head, media_type=HTML)
+        @get("/connections/{number:str}/stream")
+        async def stream(request: PageRequest, number: str) -> ServerSentEvent:
+            return live(lambda: self._look(request, number))
 
-        @get("/connections/{number:str}/deliveries")
-        async def show_deliveries(request: PageRequest, number: str) -> Response[str]:
-            found = await list_deliveries(request, self.caller.api(request), number)
-            return Response(text(frame_of(request), "parts/deliveries.html", **found), media_type=HTML)
+        return [show, stream, *self._editing(), *self._commands()]
 
-        return [show, show_head, show_deliveries, *self._editing(), *self._commands()]
+    async def _look(self, request: PageRequest, number: str) -> Parts | None:
+        """Return what is live of the page, as it is now."""
+        if not self.caller.is_signed_in(request):
+            return None
+        api, frame = self.caller.api(request), replace(frame_of(request), now=self.caller.sessions.now())
+        content = _head((await api.get(f"/connections/{number}")).document)
+        content |= await _around(request, api, number)
+        names = {
+            "head": "connection_head",
+            "metrics": "metrics",
+            "events": "events",
+            "deliveries": "deliveries",
+        }
+        return {name: text(frame, f"parts/{file}.html", **content) for name, file in names.items()}
 
     def _editing(self) -> list[HTTPRouteHandler]:
         @post("/connections/{number:str}/confirm", status_code=200)
@@ -160,6 +170,8 @@ class ConnectionPages:
             **await _around(request, api, number),
             **_settings(connection, edit, visit_of(request).fields),
             tag=answer.headers.get("etag", "*"),
+            query=request.url.query,
+            is_first_page=page_number(request) == 1,
             dialog=dialog,
         )
 

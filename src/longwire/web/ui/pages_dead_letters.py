@@ -84,7 +84,6 @@ class DeadLettersPages:
             deliveries=answer.document,
             total=answer.total,
             filtered=any(given.values()),
-            live=None,
             given=given,
             outcomes=_DEAD,
             pages=pages_around(request, answer),

@@ -104,7 +104,6 @@ class DevicesPages:
             deliveries=deliveries.document,
             total=deliveries.total,
             filtered=False,
-            live=None,
             pages=pages_around(request, deliveries),
             toast=toast or find_toast(request.query_params, name=name),
         )

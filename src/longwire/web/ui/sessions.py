@@ -47,7 +47,7 @@ class Sessions:
         address = urlsplit(base_url)
         is_secure = address.scheme == "https"
         self._accounts = accounts
-        self._now = now
+        self.now = now
         self._attributes = f"Path={address.path}/ui; HttpOnly; SameSite=Strict" + (
             "; Secure" if is_secure else ""
         )
@@ -71,14 +71,14 @@ class Sessions:
 
     def renew(self, session: Session) -> str | None:
         """Return the `Set-Cookie` that lets a session live on, when it is time for one."""
-        now = self._now()
+        now = self.now()
         if now - self._renewed.get(session.mark, now - RENEW_AFTER) < RENEW_AFTER:
             return None
         return self._cookie(session.mark, session.identity)
 
     def end(self, session: Session) -> str:
         """Return the `Set-Cookie` that forgets a session, which is not known any more."""
-        now = self._now()
+        now = self.now()
         self._ended = {mark: at for mark, at in self._ended.items() if now - at < 2 * TICKET_LIFETIME}
         self._ended[session.mark] = now
         self._renewed.pop(session.mark, None)
@@ -87,17 +87,17 @@ class Sessions:
     def make_ticket(self, identity: Identity) -> str:
         """Return what signs in once, without the key: for the link that the demo prints."""
         ticket = secrets.token_urlsafe(24)
-        self._tickets[ticket] = identity, self._now() + TICKET_LIFETIME
+        self._tickets[ticket] = identity, self.now() + TICKET_LIFETIME
         return ticket
 
     def use_ticket(self, ticket: str) -> Identity | None:
         """Return whose ticket it is, the first time and within an hour."""
-        identity, until = self._tickets.pop(ticket, (None, self._now()))
-        return identity if until > self._now() else None
+        identity, until = self._tickets.pop(ticket, (None, self.now()))
+        return identity if until > self.now() else None
 
     def _cookie(self, mark: str, identity: Identity) -> str:
         token, lifetime = self._accounts.issue_token(identity)
-        self._renewed[mark] = self._now()
+        self._renewed[mark] = self.now()
         return f"{COOKIE}={mark}.{token}; Max-Age={int(lifetime.total_seconds())}; {self._attributes}"
 
 

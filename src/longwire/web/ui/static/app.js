@@ -99,8 +99,11 @@
   // The tail pauses while somebody reads: scrolled, or with a selection, or a menu open.
   const isReading = () =>
     window.scrollY > 400 || !document.getSelection().isCollapsed || document.querySelector("details.menu[open], dialog[open]");
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.requestConfig.triggeringEvent === undefined && isReading()) event.preventDefault();
+  document.addEventListener("htmx:sseBeforeMessage", (event) => {
+    const isPaused = isReading();
+    if (isPaused) event.preventDefault();
+    const note = document.getElementById("paused");
+    if (note) note.hidden = !isPaused;
   });
 
   // A server that does not answer is told, and the page goes on by itself when it does again.
@@ -115,10 +118,9 @@
     document.getElementById("main").prepend(note);
   };
   document.addEventListener("htmx:sendError", lost);
+  document.addEventListener("htmx:sseError", lost);
+  document.addEventListener("htmx:sseOpen", () => document.getElementById("lost")?.remove());
   document.addEventListener("htmx:afterOnLoad", () => document.getElementById("lost")?.remove());
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.xhr.responseURL.includes("/signIn")) location.reload();
-  });
 
   for (const toast of document.querySelectorAll(".toast.ok")) {
     setTimeout(() => toast.matches(":hover, :focus-within") || toast.remove(), 5000);
