@@ -100,10 +100,25 @@ def run_rounds(server: Longwire, way: OpenWay, rounds: int) -> tuple[Run, Figure
     ledger = fleet.stop()
     assert ledger.troubles == []
     wait_until("all is delivered", lambda: road.connection["lag"] == 0, timeout_s=60)
+    check_counts(road)
     (attempt, *_) = road.details(road.deliveries()[-1])["attempts"][::-1]
     assert attempt["remoteAddress"] == f"127.0.0.1:{way.ports[-1]}", "not by the way that was meant"
     moments = Counter(MOMENTS[number % len(MOMENTS)] for number in range(rounds))
     return Run(rounds, moments, DEVICES, MAX_IN_FLIGHT, offered / up_s), judge(ledger, way.sink.requests)
+
+
+def check_counts(road: Road) -> None:
+    """Check that the metrics count what the log holds, however often the counting was killed."""
+    path = f"/connections/{road.connection_id}"
+    logged = int(road.api.call("GET", f"{path}/deliveries?outcome=DELIVERED&perPage=1").headers["x-total"])
+
+    def counted() -> bool:
+        metrics = road.api.get(f"{path}/metrics")
+        seen[:] = [metrics["uplinksLast24h"], metrics["uplinksLast24hFailed"], metrics["activeThingsLast24h"]]
+        return seen == [logged, 0, DEVICES]
+
+    seen: list[int] = []
+    wait_until(f"{logged} of {DEVICES} devices in the metrics: {seen}", counted)
 
 
 @pytest.fixture(scope="module")
