@@ -1,7 +1,10 @@
 """What a connection carried, as `/connections/metrics` shows it; correct over restarts and kills."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
 
+import pytest
 from tests.e2e.api_client import Api, Json, Road, build_road, connection_document
 from tests.e2e.longwire_process import Longwire
 from tests.e2e.lrc import uplink
@@ -95,7 +98,35 @@ def test_the_counts_are_the_same_after_a_restart_and_after_a_kill(
     wait_for_counts(road, (3, 7, 0, 1))
 
 
+@pytest.mark.parametrize("case", [("1h", 60, 1), ("24h", 288, 5)])
+def test_the_series_has_every_step_of_the_window_and_all_that_ended(
+    api: Api, sink: Sink, dev_euis: list[str], case: tuple[str, int, int]
+) -> None:
+    window, steps, minutes = case
+    sink.answer = answer_in_turn(LOST, OK)
+    road = build_road(api, connection_document(sink.url(), maxInFlight=1), dev_euis)
+    road.send(*(uplink(dev_eui, 1) for dev_eui in dev_euis))
+    wait_for_counts(road, (3, 3, 0, 1))
+
+    series = api.get(f"/connections/{road.connection_id}/metrics/series?window={window}")
+
+    assert len(series) == steps
+    assert [sum(each[name] for each in series) for name in ("uplinks", "uplinksFailed", "uplinksLost")] == [
+        3,
+        0,
+        1,
+    ]
+    times = [datetime.fromisoformat(each["time"]) for each in series]
+    assert {later - earlier for earlier, later in pairwise(times)} == {timedelta(minutes=minutes)}
+
+
+def test_a_window_that_is_none_is_refused_by_name(api: Api) -> None:
+    answer = api.call("GET", "/connections/1/metrics/series?window=2h")
+    assert (answer.status, answer.json()["data"]["field"]) == (400, "window")
+
+
 def test_metrics_of_a_connection_that_is_not_there_are_not_found(api: Api) -> None:
     assert api.call("GET", "/connections/999999/metrics").status == 404
     assert api.call("GET", "/connections/x/metrics").status == 404
+    assert api.call("GET", "/connections/999999/metrics/series").status == 404
     assert api.with_key(None).call("GET", "/connections/metrics").status == 401

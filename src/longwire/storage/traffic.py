@@ -54,6 +54,14 @@ class Metrics:
     things_day: int
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How many minutes a series reaches back, in steps of how many."""
+
+    minutes: int
+    step: int
+
+
 class Traffic:
     """Counts what ended on each connection; nothing may be counted before `open`."""
 
@@ -103,6 +111,21 @@ class Traffic:
             Metrics(connection_id, hour.get(connection_id), day.get(connection_id), *things)
             for connection_id, *things in found
         ]
+
+    async def series(self, connection_id: int, window: Window) -> list[tuple[datetime, Counts]]:
+        """Return what a connection carried, step by step, each with its beginning, oldest first."""
+        await self.flush()
+        last = to_micros(self._now()) // _MINUTE // window.step
+        first = last - window.minutes // window.step + 1
+        column = table.c
+        query = sa.select(column.minute, column.uplinks, column.failed, column.lost).where(
+            column.connection_id == connection_id, column.minute >= first * window.step
+        )
+        steps = {step: Counts() for step in range(first, last + 1)}
+        for minute, *counts in await self._database.read(lambda sql: sql.execute(query).all()):
+            if (sums := steps.get(minute // window.step)) is not None:
+                sums.move(Counts(*counts), 1)
+        return [(from_micros(step * window.step * _MINUTE), counts) for step, counts in steps.items()]
 
     async def purge(self) -> None:
         """Delete what no window reaches any more, in slices."""

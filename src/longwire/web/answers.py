@@ -118,3 +118,12 @@ METRICS = Object(
         "lag": always(_COUNT, "How many messages wait."),
     },
 )
+METRICS_STEP = Object(
+    name="MetricsStep",
+    members={
+        "time": always(TIME, "When the step begins."),
+        "uplinks": always(_COUNT, "Messages that ended in it, however they did."),
+        "uplinksFailed": always(_COUNT, "Of these: REJECTED, EXPIRED or FAILED."),
+        "uplinksLost": always(_COUNT, "Of these: LOST."),
+    },
+)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,13 +10,12 @@ from litestar.handlers import HTTPRouteHandler
 from sqlalchemy.engine import Row
 
 from longwire.core.document import Member
-from longwire.core.errors import InvalidInput
 from longwire.core.kinds import Text
 from longwire.storage.events import EventFilter, Events
 from longwire.web.answers import EVENT
 from longwire.web.operation import described, listing
 from longwire.web.paging import PAGING, page_headers, parse_page
-from longwire.web.query import parse_time
+from longwire.web.query import parse_time, parsed, read_query
 from longwire.web.shapes import iso_micros
 
 _LONGEST_TEXT = 200
@@ -52,31 +50,17 @@ class EventsApi:
 
 
 def parse_filter(query: Mapping[str, str]) -> EventFilter:
-    """Return which events are asked for; raises InvalidInput naming the parameter."""
-    return EventFilter(
-        connection_id=_connection_id(query.get("q_connectionId")),
-        begin=_time(query, "startTime"),
-        end=_time(query, "endTime"),
-        text=_text(query.get("q")),
+    """Return which events are asked for; raises InvalidDocument naming every parameter that is wrong."""
+    asked = read_query(_FILTER, query)
+    connection_id = asked.text("q_connectionId")
+    found = EventFilter(
+        connection_id=None if connection_id is None else int(connection_id),
+        begin=parsed(asked, "startTime", parse_time),
+        end=parsed(asked, "endTime", parse_time),
+        text=asked.text("q") or None,
     )
-
-
-def _time(query: Mapping[str, str], name: str) -> datetime | None:
-    return parse_time(query[name], name) if name in query else None
-
-
-def _connection_id(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ID):
-        raise InvalidInput("q_connectionId", f"expected the id of a connection, digits, got {text[:40]!r}")
-    return int(text)
-
-
-def _text(text: str | None) -> str | None:
-    if text is not None and len(text) > _LONGEST_TEXT:
-        raise InvalidInput("q", f"expected at most {_LONGEST_TEXT} characters, got {len(text)}")
-    return text or None
+    asked.finish()
+    return found
 
 
 def _shape(row: Row[Any]) -> dict[str, Any]:

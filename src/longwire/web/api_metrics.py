@@ -9,15 +9,16 @@ from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.document import Member
 from longwire.core.errors import NotFound
-from longwire.core.kinds import ListOf, Text
-from longwire.core.traffic import Counts
+from longwire.core.kinds import Choice, ListOf, Text
+from longwire.core.traffic import DAY_MINUTES, HOUR_MINUTES, Counts
 from longwire.storage.activity import Activity
 from longwire.storage.downlinks import Downlinks
-from longwire.storage.traffic import Metrics, Traffic
-from longwire.web.answers import METRICS
+from longwire.storage.traffic import Metrics, Traffic, Window
+from longwire.web.answers import METRICS, METRICS_STEP
 from longwire.web.api import resource_id
 from longwire.web.operation import Operation, described
 from longwire.web.query import read_query
+from longwire.web.shapes import iso
 
 _FILTER = {
     "connectionId": Member(
@@ -32,6 +33,22 @@ _LIST = Operation(
     answer=ListOf(METRICS),
 )
 _SHOW = Operation(id="getMetrics", summary="Show what a connection carried", answer=METRICS)
+
+
+_WINDOWS = {"1h": Window(HOUR_MINUTES, 1), "24h": Window(DAY_MINUTES, 5)}
+_QUERY = {
+    "window": Member(
+        kind=Choice(tuple(_WINDOWS)),
+        description="How far back: by the minute, or by 5 minutes.",
+        default="1h",
+    )
+}
+_SERIES = Operation(
+    id="getMetricsSeries",
+    summary="Show what a connection carried over time, oldest first",
+    query=_QUERY,
+    answer=ListOf(METRICS_STEP),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +77,16 @@ class MetricsApi:
                 raise NotFound("there is no such connection")
             return Response(found[0])
 
-        return [list_metrics, get_metrics]
+        @get("/connections/{connection_id:str}/metrics/series", opt=described(_SERIES))
+        async def get_series(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:
+            number = resource_id(connection_id, "connection")
+            window = _WINDOWS[read_query(_QUERY, request.query_params).required_text("window")]
+            if not await self.traffic.read([number]):
+                raise NotFound("there is no such connection")
+            series = await self.traffic.series(number, window)
+            return Response([{"time": iso(begin), **_counts("uplinks", counts)} for begin, counts in series])
+
+        return [list_metrics, get_metrics, get_series]
 
     async def _metrics(self, connection_ids: Sequence[int] | None) -> list[dict[str, int]]:
         lags = await self.activity.count_waiting(connection_ids)

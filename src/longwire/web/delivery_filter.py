@@ -1,19 +1,15 @@
 """The filter of deliveries, as the parameters of a query and as a document (specification, section 18)."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from litestar.datastructures import MultiDict
 
 from longwire.core.delivery import Outcome
 from longwire.core.document import Document, Member, Object
-from longwire.core.errors import InvalidInput
 from longwire.core.kinds import Choice, ListOf, Text
 from longwire.core.message import parse_dev_eui
 from longwire.storage.delivery_search import DeliveryFilter
-from longwire.web.query import parse_time, read_query
-
-T = TypeVar("T")
+from longwire.web.query import parse_time, parsed, read_query
 
 _STATUSES = {"none": 0, "2xx": 2, "3xx": 3, "4xx": 4, "5xx": 5}
 _TIME = Text(format="date-time")
@@ -50,23 +46,12 @@ def filter_of(document: Document) -> DeliveryFilter:
     connection_id, status = document.text("connectionId"), document.text("status")
     found = DeliveryFilter(
         connection_id=None if connection_id is None else int(connection_id),
-        dev_eui=_parsed(document, "devEUI", parse_dev_eui),
+        dev_eui=parsed(document, "devEUI", parse_dev_eui),
         outcomes=frozenset(Outcome(each) for each in document.elements("outcome")),
         status=None if status is None else _STATUSES[status],
-        begin=_parsed(document, "startTime", parse_time),
-        end=_parsed(document, "endTime", parse_time),
+        begin=parsed(document, "startTime", parse_time),
+        end=parsed(document, "endTime", parse_time),
         text=document.text("q") or None,
     )
     document.finish()
     return found
-
-
-def _parsed(document: Document, name: str, parse: Callable[[str, str], T]) -> T | None:
-    text = document.text(name)
-    if text is None:
-        return None
-    try:
-        return parse(text, document.at(name))
-    except InvalidInput as problem:
-        document.note(problem)
-        return None

@@ -1,12 +1,14 @@
 """Reading the parameters of a query by their declaration; unknown ones are ignored."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from longwire.core.document import Document, Member, Object
 from longwire.core.errors import InvalidInput
 from longwire.core.kinds import Boolean, Integer, Kind, ListOf, Place
+
+T = TypeVar("T")
 
 _BOOLEANS = {"true": True, "false": False}
 _MOST_DIGITS = 18
@@ -43,3 +45,15 @@ def _as_json(kind: Kind, text: str) -> Any:
             return int(text)
         case _:
             return text
+
+
+def parsed(document: Document, name: str, parse: Callable[[str, str], T]) -> T | None:
+    """Return what a text parameter means, None where it is absent; what is wrong is noted in the document."""
+    text = document.text(name)
+    if text is None:
+        return None
+    try:
+        return parse(text, document.at(name))
+    except InvalidInput as problem:
+        document.note(problem)
+        return None
