@@ -1,4 +1,4 @@
-"""The command line: serve, demo, simulate, receiver, keys. Exit codes: 0 done, 1 refused or failed, 2 misconfigured."""
+"""The command line. Exit codes: 0 done, 1 refused or failed, 2 misconfigured; `replay` has more."""
 
 import asyncio
 import sys
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from longwire import __version__
+from longwire.cli.deliveries import deliveries, tail
 from longwire.cli.keys import keys
+from longwire.cli.replay import replay
 from longwire.core.errors import LongwireError, Misconfigured
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ cli = typer.Typer(
     help="LoRaWAN uplinks to HTTP: durable, ordered, observed.", no_args_is_help=True, add_completion=False
 )
 cli.add_typer(keys, name="keys")
+for command in (deliveries, replay, tail):
+    cli.command()(command)
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file with settings.")]
 

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,14 @@ class Refused(LongwireError):
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server answered: its document, None for none, and its headers, their names in lower case."""
+
+    document: Any
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Api:
     """The API of the server at `url`, for the holder of `key`."""
 
@@ -28,7 +37,11 @@ class Api:
     key: str = field(repr=False)
 
     def call(self, method: str, path: str, document: Any = None) -> Any:
-        """Return the document a path below the API answers with, None for none; raises Refused.
+        """Return the document a path below the API answers with, None for none; raises Refused."""
+        return self.exchange(method, path, document).document
+
+    def exchange(self, method: str, path: str, document: Any = None) -> Answer:
+        """Return the whole answer; raises Refused.
 
         Redirects are not followed: the key is for this server only.
         """
@@ -43,7 +56,8 @@ class Api:
             raise Refused(f"no answer from {self.url}: {error or type(error).__name__}") from error
         finally:
             peer.close()
-        return _read(answer.status, content)
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(_read(answer.status, content), headers)
 
 
 def make_api(settings: Settings, url: str | None, key: str | None) -> Api:

@@ -1,26 +1,19 @@
 """`longwire keys`: list, create and delete the API keys of a running server."""
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
 from longwire.cli.api import Api, make_api
+from longwire.cli.options import AsJson, ConfigFile, Key, Url
+from longwire.cli.table import print_table
 from longwire.settings import load_settings
 
 keys = typer.Typer(help="List, create and delete API keys of a running server; needs an Owner's key.")
 
 _PAGE = 5000
-
-Url = Annotated[str | None, typer.Option("--url", help="The server; else LONGWIRE_URL, else this machine.")]
-Key = Annotated[
-    str | None,
-    typer.Option("--key", help="An Owner's key; better LONGWIRE_KEY: others see a command's options."),
-]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file with settings.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 @keys.callback()
@@ -37,10 +30,7 @@ def list_keys(context: typer.Context, *, as_json: AsJson = False) -> None:
         print(json.dumps(found))
         return
     columns = ("id", "role", "name", "expiresAt", "lastUsedAt")
-    rows = [columns, *(tuple(each[name] or "-" for name in columns) for each in found)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
-    for row in rows:
-        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    print_table(columns, ([each[name] for name in columns] for each in found))
 
 
 @keys.command("create")
