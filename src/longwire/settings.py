@@ -69,6 +69,11 @@ class Settings:
         return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
 
 
+def read_variable(name: str) -> str | None:
+    """Return a variable of the environment that a file of ours refers to."""
+    return os.environ.get(name)
+
+
 def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings: the environment wins over the file.
 

@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 done, 1 refused or failed, 2 misconfigured; `replay` has more."""
+"""The command line. Exit codes: 0 done, 1 refused or failed, 2 misconfigured; `replay` and `apply` have more."""
 
 import asyncio
 import sys
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from longwire import __version__
+from longwire.cli.apply import apply, export
 from longwire.cli.deliveries import deliveries, tail
 from longwire.cli.keys import keys
 from longwire.cli.replay import replay
@@ -28,7 +29,7 @@ cli = typer.Typer(
     help="LoRaWAN uplinks to HTTP: durable, ordered, observed.", no_args_is_help=True, add_completion=False
 )
 cli.add_typer(keys, name="keys")
-for command in (deliveries, replay, tail):
+for command in (apply, export, deliveries, replay, tail):
     cli.command()(command)
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file with settings.")]

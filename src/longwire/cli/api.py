@@ -45,7 +45,8 @@ class Api:
 
         Redirects are not followed: the key is for this server only.
         """
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        media_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": media_type}
         body = None if document is None else json.dumps(document)
         peer, prefix = _peer(self.url)
         try:

@@ -51,12 +51,16 @@ class StoredDevice:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFilter:
-    """Which devices are asked for; `text` is found in the name and the DevEUI, in any case."""
+    """Which devices are asked for; `text` is found in the name and the DevEUI, in any case.
+
+    `configured_only`: those that were set up or changed by hand.
+    """
 
     text: str | None = None
     tag: str | None = None
     network_server_id: str | None = None
     connection_id: int | None = None
+    configured_only: bool = False
 
 
 class Devices:
@@ -250,6 +254,8 @@ def _conditions(wanted: DeviceFilter) -> Sequence[sa.ColumnElement[bool]]:
         attached = sa.select(device_connection.c.dev_eui)
         attached = attached.where(device_connection.c.connection_id == wanted.connection_id)
         found.append(table.c.dev_eui.in_(attached))
+    if wanted.configured_only:
+        found.append(table.c.revision > 0)
     return found
 
 

@@ -71,7 +71,9 @@ device = Table(
     Column("dev_eui", String, primary_key=True),
     Column("network_server_id", String, index=True),
     Column("created_at", BigInteger, nullable=False, index=True),
-    Column("revision", Integer, nullable=False, server_default="1", comment="of what was set by hand"),
+    Column(
+        "revision", Integer, nullable=False, server_default="1", comment="of what was set by hand; 0: nothing"
+    ),
     Column("name", Text, comment="set by hand"),
     Column("tags", Text, comment="set by hand: a JSON array"),
     Column("learned_name", Text, comment="of the last CustomerData that had one"),

@@ -38,7 +38,7 @@ _LONGEST_DRIVER = 1024
 
 _FIND_KNOWN = "SELECT dev_eui, hourly, last_seen_at FROM device WHERE dev_eui IN ({values})"
 _WRITE = (
-    "INSERT INTO device (dev_eui, network_server_id, created_at, learned_name, learned_tags, learned_driver,"
+    "INSERT INTO device (dev_eui, revision, network_server_id, created_at, learned_name, learned_tags, learned_driver,"
     " counted_up_to, last_seen_at, f_cnt_up, last_rssi, last_snr, hourly) VALUES {rows}"
     " ON CONFLICT (dev_eui) DO UPDATE SET counted_up_to=excluded.counted_up_to,"
     " last_seen_at=excluded.last_seen_at, hourly=excluded.hourly,"
@@ -264,6 +264,7 @@ def _row(dev_eui: str, seen: Seen, before: Any) -> tuple[Any, ...]:
     hourly = add_counts(hourly, newest, seen.counts, seen.at // _HOUR_MICROS)
     return (
         dev_eui,
+        0,
         seen.network_server_id,
         seen.at,
         name,

@@ -8,10 +8,13 @@ from litestar import Request, Response, route
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Method
 
+from longwire.core.document import Member
 from longwire.core.errors import NotFound, RouteNotAvailableYet
+from longwire.core.kinds import Boolean
 from longwire.storage.edit import Edit, merged_with, replaced_by
 from longwire.web.body import parse_json_body
 from longwire.web.operation import described, planned
+from longwire.web.query import read_query
 
 BASE = "/iot-flow/v1"
 
@@ -50,6 +53,20 @@ async def edit_of(request: Request[Any, Any, Any]) -> Edit:
 def revision_tag(revision: int) -> dict[str, str]:
     """Return the header that names a resource's revision."""
     return {"ETag": f'"{revision}"'}
+
+
+IF_CHANGED = {
+    "ifChanged": Member(
+        kind=Boolean(),
+        description="True: what would leave everything as it is, does so: no new revision, nothing restarts.",
+        default=False,
+    )
+}
+
+
+def only_if_changed(request: Request[Any, Any, Any]) -> bool:
+    """Return whether a change that changes nothing is not wanted."""
+    return read_query(IF_CHANGED, request.query_params).boolean("ifChanged")
 
 
 def created(

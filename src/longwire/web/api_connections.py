@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Request, Response, delete, get, post, put, route
 from litestar.handlers import HTTPRouteHandler
 
-from longwire.core.configuration import Connection, parse_connection
+from longwire.core.configuration import Connection, mask, parse_connection, to_document
 from longwire.core.connection_state import Status
 from longwire.core.connector import CONNECTION
 from longwire.core.document import Member, Object, read_body
@@ -21,10 +21,12 @@ from longwire.storage.edit import Edit, replaced_by
 from longwire.storage.flows import Flows
 from longwire.storage.page import Page
 from longwire.web.api import (
+    IF_CHANGED,
     created,
     document_of,
     edit_of,
     expected_revisions,
+    only_if_changed,
     resource_id,
     revision_tag,
 )
@@ -124,7 +126,11 @@ class ConnectionsApi:
         return [list_connections, create_connection, get_connection, *self._changing(), *self._as_the_seed()]
 
     def _changing(self) -> list[HTTPRouteHandler]:
-        @route("/connections/{connection_id:str}", http_method=["PUT", "PATCH"], opt=changing(CONNECTION))
+        @route(
+            "/connections/{connection_id:str}",
+            http_method=["PUT", "PATCH"],
+            opt=changing(CONNECTION, IF_CHANGED),
+        )
         async def change_connection(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:
             return await self._change(request, connection_id, await edit_of(request))
 
@@ -158,9 +164,16 @@ class ConnectionsApi:
 
     async def _change(self, request: Request[Any, Any, Any], connection_id: str, edit: Edit) -> Response[Any]:
         number = resource_id(connection_id, "connection")
+        if only_if_changed(request) and await self._stays(number, edit):
+            return await self.show(number)
         expected, by = expected_revisions(request), author_of(request)
         await self.configurations.replace(number, edit, self._check_destination, expected, by)
         return await self.show(number)
+
+    async def _stays(self, connection_id: int, edit: Edit) -> bool:
+        """Return whether a change leaves the connection as it is."""
+        stored = (await self.configurations.load(connection_id)).connection
+        return parse_connection(edit(mask(to_document(stored))), stored) == stored
 
     async def _delete(self, request: Request[Any, Any, Any], connection_id: str) -> None:
         keep = _keeps_backlog(request)

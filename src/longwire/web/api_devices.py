@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from longwire.core.device import DEVICE, parse_device
 from longwire.core.document import Member
 from longwire.core.errors import InvalidInput, NotFound
-from longwire.core.kinds import Text
+from longwire.core.kinds import Boolean, Text
 from longwire.core.message import DevEui, parse_dev_eui
 from longwire.core.sighting import LONGEST_WORD
 from longwire.storage.devices import DeviceFilter, Devices, StoredDevice
@@ -30,6 +30,7 @@ _FILTER = {
         kind=Text(pattern="[0-9]{1,18}", says="expected a connection's id"),
         description="A connection that was added to them by hand.",
     ),
+    "configured": Member(kind=Boolean(), description="True: only those that were set up or changed by hand."),
 }
 
 
@@ -97,4 +98,5 @@ def _filter(query: Mapping[str, str]) -> DeviceFilter:
         asked.text("tag"),
         asked.text("networkServerId"),
         None if connection_id is None else int(connection_id),
+        configured_only=asked.boolean("configured"),
     )

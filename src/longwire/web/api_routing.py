@@ -12,11 +12,27 @@ from longwire.core.errors import InvalidInput
 from longwire.core.flow import FLOW, parse_flow
 from longwire.core.http import Endpoint
 from longwire.core.kinds import Boolean
-from longwire.core.network_server import NETWORK_SERVER, NetworkServer, parse_network_server
+from longwire.core.network_server import (
+    NETWORK_SERVER,
+    NetworkServer,
+    mask,
+    parse_network_server,
+    to_document,
+)
+from longwire.storage.edit import Edit
 from longwire.storage.flows import Flows
 from longwire.storage.network_servers import NetworkServers, StoredNetworkServer
 from longwire.storage.sightings import Sightings
-from longwire.web.api import created, document_of, edit_of, expected_revisions, resource_id, revision_tag
+from longwire.web.api import (
+    IF_CHANGED,
+    created,
+    document_of,
+    edit_of,
+    expected_revisions,
+    only_if_changed,
+    resource_id,
+    revision_tag,
+)
 from longwire.web.identity import author_of
 from longwire.web.operation import changing, creating, deleting, described, listing, showing
 from longwire.web.paging import PAGING, page_headers, page_of, parse_page
@@ -114,12 +130,15 @@ class NetworkServersApi:
         @route(
             "/networkServers/{network_server_id:str}",
             http_method=["PUT", "PATCH"],
-            opt=changing(NETWORK_SERVER),
+            opt=changing(NETWORK_SERVER, IF_CHANGED),
         )
         async def change_network_server(
             request: Request[Any, Any, Any], network_server_id: str
         ) -> Response[Any]:
             edit, expected = await edit_of(request), expected_revisions(request)
+            stored = self.network_servers.get(network_server_id)
+            if only_if_changed(request) and _stays(stored.server, edit):
+                return self._show(stored)
             check, by = self._check_lrc, author_of(request)
             return self._show(
                 await self.network_servers.replace(network_server_id, edit, check, expected, by)
@@ -145,6 +164,11 @@ class NetworkServersApi:
 
     def _shape(self, stored: StoredNetworkServer) -> dict[str, Any]:
         return network_server_shape(stored, self.base_url, self.sightings.last_uplink_at(stored.id))
+
+
+def _stays(server: NetworkServer, edit: Edit) -> bool:
+    """Return whether a change leaves the network server as it is."""
+    return parse_network_server(edit(mask(to_document(server))), server) == server
 
 
 def _is_forced(request: Request[Any, Any, Any]) -> bool:

@@ -122,9 +122,10 @@ def patching(shape: Object) -> Operation:
     )
 
 
-def changing(shape: Object) -> dict[str, Any]:
+def changing(shape: Object, query: Mapping[str, Member] | None = None) -> dict[str, Any]:
     """Return the `opt` of a handler for both PUT and PATCH of a resource."""
-    return described(PUT=replacing(shape), PATCH=patching(shape))
+    put, patch = (replace(each, query=query or {}) for each in (replacing(shape), patching(shape)))
+    return described(PUT=put, PATCH=patch)
 
 
 def deleting(shape: Object, query: Mapping[str, Member] | None = None) -> Operation:

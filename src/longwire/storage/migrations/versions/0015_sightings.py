@@ -17,4 +17,5 @@ def upgrade() -> None:
     op.add_column("device", sa.Column("learned_driver", sa.Text(), nullable=True))
     message_id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.add_column("device", sa.Column("counted_up_to", message_id, nullable=True))
+    op.execute("UPDATE device SET revision = 0")
     op.add_column("network_server", sa.Column("last_uplink_at", sa.BigInteger(), nullable=True))
