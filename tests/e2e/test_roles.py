@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.e2e.api_client import Api, Json
+from tests.e2e.api_client import API, Api, Json
 from tests.e2e.longwire_process import Longwire
 from tests.e2e.operations import Operation, read_operations
 from tests.e2e.test_bad_input import check_error
@@ -65,6 +65,19 @@ def test_a_role_may_do_what_the_specification_says_and_nothing_else(
     assert {each for each, status in statuses.items() if status == 403} == expected
     assert 401 not in statuses.values()
     assert [each for each, status in statuses.items() if status == 500] == []
+
+
+def test_the_document_says_which_role_an_operation_needs(api: Api, operations: list[Operation]) -> None:
+    paths = api.get("/openapi.json")["paths"]
+    said = {
+        f"{method.upper()} {path.replace('{devEUI}', '{id}')}": operation.get("x-role")
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if path.startswith(API)
+    }
+    for each in operations:
+        where = f"{each.method} {API}{re.sub(r'{.*?}', '{id}', each.route)}"
+        assert said[where] == next(iter(roles_that_may(each))), where
 
 
 def test_no_operation_answers_without_a_valid_key(

@@ -107,9 +107,11 @@ class Accounts:
         """Return an access token for a key, and how long it lives: an hour, or as long as the key.
 
         The token is sealed and names the key by id and hash: nothing is stored, it survives a restart, and it ends
-        with its key, or with another secret key.
+        with its key, or with another secret key. Raises Unauthorized when the key is gone already.
         """
-        key, now = self._by_id[identity.key_id], self._now()
+        key, now = self._by_id.get(identity.key_id), self._now()
+        if key is None:
+            raise Unauthorized("the key was deleted")
         lifetime = TOKEN_LIFETIME if key.expires_at is None else min(TOKEN_LIFETIME, key.expires_at - now)
         content = f"{to_micros(now + lifetime)} {key.key_hash.hex()} {identity.key_id}"
         return _TOKEN_PREFIX + self._sealer.seal(content, _TOKEN_PLACE), lifetime

@@ -18,6 +18,8 @@ from longwire.web.limits import Limits
 PUBLIC: dict[str, Any] = {"right": None}
 """The `opt` of a route that needs no key."""
 
+_KEY_NEEDED = "a key is needed; send Authorization: Bearer <key>"
+
 
 def needs(right: Right) -> dict[str, Any]:
     """Return the `opt` of a route that needs another right than its method says."""
@@ -31,14 +33,16 @@ def right_needed(opt: Mapping[str, Any], method: str) -> Right | None:
 
 
 def require_right(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandler) -> None:
-    """Let a request pass to its route, or raise Forbidden with the role it needs: the API's guard."""
+    """Let a request pass to its route: the API's guard. Raises Forbidden with the role it needs, Unauthorized."""
     right = right_needed(route.opt, connection.scope["method"])  # type: ignore[typeddict-item]
     identity: Identity | None = connection.scope["state"]["identity"]
-    if right is not None and (identity is None or not identity.may(right)):
-        role = "none" if identity is None else identity.role.value
-        raise Forbidden(
-            f"a key of role {role} may not {right.value}; the role {weakest_role(right).value} may"
-        )
+    if right is None:
+        return
+    if identity is None:  # another method of a path that is public
+        raise Unauthorized(_KEY_NEEDED)
+    if not identity.may(right):
+        role, needed = identity.role.value, weakest_role(right).value
+        raise Forbidden(f"a key of role {role} may not {right.value}; the role {needed} may")
 
 
 def author_of(request: Request[Any, Any, Any]) -> Author:
@@ -84,5 +88,5 @@ class Authentication:
 def _bearer(authorization: bytes) -> str:
     scheme, _, key = authorization.decode("latin-1").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
-        raise Unauthorized("a key is needed; send Authorization: Bearer <key>")
+        raise Unauthorized(_KEY_NEEDED)
     return key.strip()
