@@ -19,6 +19,7 @@ BY_ROUTE = {
     ("GET", "/apiKeys"): ("Owner",),
     ("POST", "/apiKeys"): ("Owner",),
     ("GET", "/audit"): ("Owner",),
+    ("POST", "/connections/preview"): ROLES,
     ("DELETE", "/replays/{replay_id}"): ROLES[1:],
     ("POST", "/connections/{connection_id}/rotateDownlinkUrl"): ("Controller", "Owner"),
 }

@@ -9,7 +9,7 @@ from litestar import Request, Response, post
 from litestar.handlers import HTTPRouteHandler
 
 from longwire.core import json_text
-from longwire.core.access import Author
+from longwire.core.access import Author, Right
 from longwire.core.configuration import Connection, parse_connection
 from longwire.core.connector import CONNECTION
 from longwire.core.delivery import Outcome
@@ -26,7 +26,7 @@ from longwire.storage.configurations import Configurations
 from longwire.web.answers import ATTEMPT, always
 from longwire.web.api import document_of, resource_id
 from longwire.web.api_deliveries import DeliveriesApi
-from longwire.web.identity import author_of
+from longwire.web.identity import author_of, needs
 from longwire.web.operation import Body, Operation, described
 from longwire.web.shapes import sent_shape
 
@@ -68,6 +68,8 @@ _PREVIEW = Operation(
     answer=PREVIEW,
     errors=(404,),
 )
+# It sends and stores nothing, and shows nothing that a GET does not.
+_PREVIEWING = needs(Right.READ) | described(_PREVIEW)
 _TEST = Operation(
     id="testConnection",
     summary="Send a test message now",
@@ -96,7 +98,7 @@ class TrialsApi:
     def routes(self) -> list[HTTPRouteHandler]:
         """Return the route handlers."""
 
-        @post("/connections/preview", status_code=200, opt=described(_PREVIEW))
+        @post("/connections/preview", status_code=200, opt=_PREVIEWING)
         async def preview_connection(request: Request[Any, Any, Any]) -> Response[Any]:
             document = await document_of(request)
             read_body(_named_only(_PREVIEW_ORDER), document).finish()
