@@ -20,7 +20,7 @@ _HEALTH = Object(
     members={"status": Member(kind=Choice(("ok", "ready")), description="That it is.", required=True)},
 )
 _INGEST = Operation(
-    tag="network servers",
+    tag="networkServers",
     id="acceptUplink",
     summary="Take a message from a network server",
     description="200 once it is durable; 503: send it again. Any path below it is the same door.",
