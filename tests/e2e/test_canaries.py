@@ -16,6 +16,7 @@ from tests.e2e.longwire_process import Longwire
 from tests.e2e.lrc import AS_ID, query_for, signed, uplink
 from tests.e2e.operations import read_operations
 from tests.e2e.sink import Received, Reply, Sink
+from tests.e2e.visitor import visit_everything
 from tests.e2e.waiting import wait_until
 
 from longwire.core.connector import CONNECTION
@@ -169,7 +170,8 @@ def plant(api: Api, sink: Sink, dev_eui: str) -> Made:
         "tls": {"clientCertificate": certificate, "clientKey": CLIENT_KEY},
     }
     direct = api.create("/connections", connection_document(sink.url(), **secret))
-    proxied = api.create("/connections", connection_document(sink.url(), **secret, proxy=proxy))
+    document = connection_document(sink.url(), **secret, proxy=proxy) | {"debug": True}
+    proxied = api.create("/connections", document)
     connectors = [{"connectionId": each["id"]} for each in (direct, proxied)]
     flow = {"name": "both", "matchers": key_matchers([dev_eui]), "connectors": connectors}
     return Made(server, (direct, proxied), api.create("/flows", flow))
@@ -199,6 +201,8 @@ def exercise(api: Api, made: Made, dev_eui: str) -> None:
     wait_until("both are settled", lambda: sum(is_settled(each) for each in api.get("/deliveries")) == 2)
     for connection in made.connections:
         assert api.call("POST", f"/connections/{connection['id']}/restart").status == 202
+        assert api.call("POST", f"/connections/{connection['id']}/test").status == 200
+        assert api.call("POST", "/connections/preview", {"connectionId": connection["id"]}).status == 200
         for content in ({"AS_KEY": BODY_KEY, "AS_ID": AS_ID}, {}):
             downlink = {"DevEUI": dev_eui, "FPort": 1, "payload_hex": "00ff", **content}
             target = urlsplit(connection["downlinkUrl"]).path
@@ -246,6 +250,7 @@ def read_everything(api: Api, made: Made, dev_eui: str, folder: Path) -> None:
             for path in filled(operation.route, ids):
                 api.call("GET", path)
     api.raw("GET", "/metrics", headers={"Authorization": f"Bearer {OWNER}"})
+    assert len(visit_everything(api)) > 10
 
 
 def filled(route: str, ids: Mapping[str, list[str]]) -> list[str]:

@@ -9,6 +9,7 @@ from tests.e2e.lrc import uplink
 from tests.e2e.operations import read_operations
 from tests.e2e.sink import Received, Reply, Sink
 from tests.e2e.test_roles import create_key
+from tests.e2e.visitor import visit_everything
 
 FOREIGN = "0f1e2d3c-foreign"
 
@@ -63,6 +64,17 @@ def test_who_may_not_send_downlinks_finds_no_address_at_any_path(
     relayed = details["message"]["DevEUI_uplink"]["CustomerData"]["downlinkUrl"]
     assert relayed == "https://other.example/downlinkMessages/*****"
     assert "/iot-flow/downlinkMessages/*****" in details["attempts"][0]["responseBody"]
+
+
+def test_the_pages_show_no_address_to_a_reader_either(api: Api, road: Road) -> None:
+    secret = road.connection["downlinkUrl"].rpartition("/")[2]
+
+    seen = visit_everything(api.with_key(create_key(api, "Reader")["key"]))
+
+    assert f"/ui/connections/{road.connection_id}" in seen
+    assert [path for path, text in seen.items() if secret in text or FOREIGN in text] == []
+    mine = visit_everything(api.with_key(create_key(api, "Controller")["key"]))
+    assert secret in mine[f"/ui/connections/{road.connection_id}"]
 
 
 @pytest.mark.parametrize("role", ["Controller", "Owner"])
