@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -206,7 +207,8 @@ def test_a_message_goes_once_to_each_connection_of_its_device_and_its_flows(
     attached_to(api, dev_eui, road.connection_id, own["id"])
     road.send(uplink(dev_eui, 1))
     assert sorted(got.target for got in sink.wait_for(2)) == ["/flow", "/own"]
-    wait_until("both settled", lambda: not [each for each in api.get("/connections") if each["lag"]])
+    for connection_id in (road.connection_id, own["id"]):
+        replace(road, connection_id=connection_id).wait_for_outcomes("DELIVERED")
     assert len(sink.requests) == 2
 
 
@@ -267,6 +269,12 @@ def test_where_devices_are_not_registered_unknown_ones_are_filtered(
     (filtered,) = [each for each in api.get("/deliveries") if each["devEUI"] == unknown]
     assert (filtered["outcome"], filtered["connectionId"]) == ("FILTERED", None)
     assert "autoRegisterDevices" in filtered["reason"]
+    wait_until(
+        "an event tells the operator",
+        lambda: [
+            each for each in api.get("/events") if each["code"] == "ing-3002" and unknown in each["message"]
+        ],
+    )
     assert api.call("GET", f"/devices/{unknown}").status == 404
     assert api.get(f"/devices/{known}")["fCntUp"] == 1
     assert api.patch(path, {"autoRegisterDevices": True}).status == 200

@@ -150,6 +150,14 @@ class Kind(Enum):
         "Add the device to a flow, or make a flow without matchers for every device",
         is_counted=True,
     )
+    DEVICE_UNREGISTERED = Entry(
+        "ing-3002",
+        Level.WARN,
+        "Message of an unregistered device",
+        "Messages of devices that are not registered arrived {times}: {cause}",
+        "Register the device (POST /devices), or set autoRegisterDevices of its network server",
+        is_counted=True,
+    )
     DOWNLINK_REJECTED = Entry(
         "dwn-5001",
         Level.WARN,

@@ -19,6 +19,7 @@ from longwire.core.routing import Router
 from longwire.storage.audit import record
 from longwire.storage.database import Database
 from longwire.storage.edit import Edit, check_revision
+from longwire.storage.page import Page
 from longwire.storage.schema import connection
 from longwire.storage.schema import flow as table
 
@@ -45,8 +46,9 @@ class Flows:
 
     async def load(self) -> None:
         """Tell the router of every flow: at the start."""
-        for each in await self.list():
-            self.router.put(each.id, parse_flow(each.document))
+        rows = await self._database.read(lambda sql: sql.execute(sa.select(table)).all())
+        for row in rows:
+            self.router.put(row.id, parse_flow(msgspec.json.decode(row.document)))
 
     async def create(self, flow: Flow, by: Author | None = None) -> int:
         """Return the id of the new flow.
@@ -89,11 +91,14 @@ class Flows:
             raise NotFound("there is no such flow")
         return _stored(row)
 
-    async def list(self) -> list[StoredFlow]:
-        """Return every flow, oldest first."""
-        query = sa.select(table).order_by(table.c.id)
-        rows = await self._database.read(lambda sql: sql.execute(query).all())
-        return [_stored(row) for row in rows]
+    async def list(self, page: Page) -> tuple[int, list[StoredFlow]]:
+        """Return how many flows there are, and a page of them, newest first."""
+        count = sa.select(sa.func.count()).select_from(table)
+        query = sa.select(table).order_by(table.c.id.desc()).limit(page.size).offset(page.offset)
+        total, rows = await self._database.read(
+            lambda sql: (sql.scalar(count) or 0, sql.execute(query).all())
+        )
+        return total, [_stored(row) for row in rows]
 
 
 def _stored(row: Row[Any]) -> StoredFlow:

@@ -9,7 +9,7 @@ from longwire.core.event import Kind, Occurrence, of_outcome
 from longwire.core.meters import Meters
 from longwire.storage.events import Events
 from longwire.storage.purge import OVERDUE
-from longwire.storage.queue_sql import TOO_OLD, Accepted, Put
+from longwire.storage.queue_sql import NOT_REGISTERED, TOO_OLD, Accepted, Put
 from longwire.storage.traffic import Traffic
 
 _QUEUED, _DELIVERED = Outcome.QUEUED, Outcome.DELIVERED
@@ -36,7 +36,9 @@ class Witness:
             sender = (
                 f"gateway {message.order_key}" if message.dev_eui is None else f"device {message.dev_eui}"
             )
-            self.events.tell(Occurrence(Kind.MESSAGE_UNROUTED, message.received_at, cause=sender))
+            is_known = put.unrouted != NOT_REGISTERED
+            kind = Kind.MESSAGE_UNROUTED if is_known else Kind.DEVICE_UNREGISTERED
+            self.events.tell(Occurrence(kind, message.received_at, cause=sender))
         for connection_id in put.expired:
             self._saw_end(connection_id, message.order_key, Outcome.EXPIRED, message.received_at)
             self._tell(connection_id, Outcome.EXPIRED, TOO_OLD, message.received_at)

@@ -56,10 +56,9 @@ class FlowsApi:
         @get("/flows", opt=described(listing(FLOW, PAGING)))
         async def list_flows(request: Request[Any, Any, Any]) -> Response[Any]:
             page = parse_page(request.query_params)
-            flows = (await self.flows.list())[::-1]
-            shapes = [flow_shape(each) for each in page_of(flows, page)]
-            headers = page_headers(request.url.path, page, len(flows), request.query_params)
-            return Response(shapes, headers=headers)
+            total, flows = await self.flows.list(page)
+            headers = page_headers(request.url.path, page, total, request.query_params)
+            return Response([flow_shape(each) for each in flows], headers=headers)
 
         @post("/flows", opt=described(creating(FLOW)))
         async def create_flow(request: Request[Any, Any, Any]) -> Response[Any]:
