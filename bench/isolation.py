@@ -1,7 +1,8 @@
 """One bad destination harms no other: latency of 1,000 healthy connections without, and with, four bad ones.
 
 Bad are: one that answers after 25 s, one that refuses, one that never answers a handshake, and one that drains a
-backlog of 100,000 messages meanwhile. `python -m bench.isolation`
+backlog of 100,000 messages meanwhile. Beside all of them connections are made, and their first message is timed.
+`python -m bench.isolation`
 """
 
 import asyncio
@@ -24,6 +25,7 @@ HEALTHY = 1000
 BACKLOG = 100_000
 RATE = 200
 SECONDS = 15
+FRESH = 10
 BASE = "/iot-flow/v1"
 
 
@@ -84,21 +86,46 @@ class Load:
         await asyncio.gather(*(self._run_lane(lane, seconds) for lane in lanes if lane))
         await asyncio.sleep(1)  # for the last ones to arrive
 
+    async def send_one(self, index: int) -> None:
+        """Send one uplink of one device."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        await self._send(reader, writer, index, self.counter)
+        writer.close()
+
     async def _run_lane(self, devices: list[int], seconds: float) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         begin = time.monotonic()
         for number in range(int(seconds * RATE / 8)):
             await asyncio.sleep(max(0, begin + number * 8 / RATE - time.monotonic()))
-            device = self.fleet.devices[devices[number % len(devices)]]
             counter = self.counter + number // len(devices)
-            query, body = uplink_request(device, counter, datetime.now(UTC), KEY, "TWA_1.1")
-            mark = body.partition(b'"mic_hex":"')[2][:8]
-            self.sent[device.dev_eui.encode() + mark] = time.monotonic()
-            head = f"POST {self.target}?{query} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-            writer.write(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-            answer = await reader.readuntil(b"\r\n\r\n")
-            await reader.readexactly(int(answer.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
+            await self._send(reader, writer, devices[number % len(devices)], counter)
         writer.close()
+
+    async def _send(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, index: int, counter: int
+    ) -> None:
+        device = self.fleet.devices[index]
+        query, body = uplink_request(device, counter, datetime.now(UTC), KEY, "TWA_1.1")
+        mark = body.partition(b'"mic_hex":"')[2][:8]
+        self.sent[device.dev_eui.encode() + mark] = time.monotonic()
+        head = f"POST {self.target}?{query} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        writer.write(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(answer.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
+
+
+async def time_fresh(product: Product, fleet: Fleet, arrived: dict[bytes, float], port: int) -> list[float]:
+    """Return how many seconds the first message of each of some new connections took, from its sending."""
+    took = []
+    for index in range(HEALTHY + 4, HEALTHY + 4 + FRESH):
+        await asyncio.to_thread(connect, product, port, fleet, index)
+        load = Load(product, fleet, 70_000)
+        await load.send_one(index)
+        ((mark, at),) = load.sent.items()
+        while mark not in arrived and time.monotonic() - at < 30:  # noqa: ASYNC110 (told by nobody)
+            await asyncio.sleep(0.001)
+        took.append(arrived.get(mark, float("inf")) - at)
+    return took
 
 
 def p99_ms(load: Load, arrived: dict[bytes, float]) -> tuple[float, int]:
@@ -115,28 +142,42 @@ async def measure(folder: Path) -> None:
     hole = socket.create_server(("127.0.0.1", 0), backlog=0)
     product = Product(folder / "data")
     await asyncio.to_thread(product.start)
-    fleet = Fleet(7, HEALTHY + 4)
+    fleet = Fleet(7, HEALTHY + 4 + FRESH)
     await asyncio.to_thread(set_up, product, fleet, ports, hole.getsockname()[1])
     print(f"{HEALTHY} connections open; memory {product.running.memory_mb():.0f} MB", flush=True)
     load = Load(product, fleet, 1000)
     await load.run(range(HEALTHY), SECONDS)
     alone, missing = p99_ms(load, arrived)
     print(f"healthy alone: p99 {alone:.1f} ms, {missing} missing", flush=True)
+    await measure_beside(product, fleet, arrived, ports, alone)
+    product.running.stop()
+    for server in servers:
+        server.close()
+    hole.close()
+
+
+async def measure_beside(
+    product: Product, fleet: Fleet, arrived: dict[bytes, float], ports: dict[str, int], alone: float
+) -> None:
+    """Print what becomes of the healthy ones, and of new ones, while the bad ones are at work."""
     acknowledged, _ = await asyncio.to_thread(send_flood, product.uplink_url)
-    servers.append(await listen(ports["flood"], {}, 0))
+    drained: dict[bytes, float] = {}
+    flooded = await listen(ports["flood"], drained, 0)
     await asyncio.to_thread(product.call, "POST", f"{BASE}/connections/1/restart")
     beside, bad = Load(product, fleet, 50_000), Load(product, fleet, 90_000)
-    await asyncio.gather(
-        beside.run(range(HEALTHY), SECONDS), bad.run(range(HEALTHY + 1, HEALTHY + 4), SECONDS / 10)
+    _, _, fresh = await asyncio.gather(
+        beside.run(range(HEALTHY), SECONDS),
+        bad.run(range(HEALTHY + 1, HEALTHY + 4), SECONDS / 10),
+        time_fresh(product, fleet, arrived, ports["healthy"]),
     )
     harmed, missing = p99_ms(beside, arrived)
     print(
         f"with bad ones ({acknowledged} queued): p99 {harmed:.1f} ms, {missing} missing; ratio {harmed / alone:.2f}"
     )
-    product.running.stop()
-    for server in servers:
-        server.close()
-    hole.close()
+    lasted = max(drained.values()) - min(drained.values())
+    print(f"meanwhile drained {len(drained)}, {len(drained) / lasted:,.0f} a second")
+    print(f"first message of a new connection: {statistics.median(fresh):.2f} s, at most {max(fresh):.2f} s")
+    flooded.close()
 
 
 async def listen(port: int, arrived: dict[bytes, float], delay: float) -> asyncio.Server:

@@ -34,6 +34,8 @@ _HEX16 = re.compile(r"[0-9A-F]{16}")
 
 def parse_dev_eui(text: str, field: str = "DevEUI") -> DevEui:
     """Return the canonical DevEUI; accepts `70-B3-D5-...`, `70:b3:d5:...` and plain hex of any case."""
+    if _HEX16.fullmatch(text):
+        return DevEui(text)
     digits = text.replace("-", "").replace(":", "").upper()
     if not _HEX16.fullmatch(digits):
         raise InvalidInput(field, f"expected 16 hexadecimal digits, got {text[:40]!r}")

@@ -11,6 +11,7 @@ from longwire.core.delivery import Waiting
 from longwire.core.errors import StorageUnavailable
 from longwire.core.window import ReadDevice, ReadPage, Window
 from longwire.engine.bodies import Bodies, Budget
+from longwire.engine.turns import STEP
 from longwire.storage.queue_sql import Placed, Queue
 
 BODIES_AT_ONCE = 256
@@ -63,14 +64,14 @@ class Backlog:
     async def take(self, room: int, wanted_ready: int, now: datetime) -> list[Ready]:
         """Return what may be sent now, at most `room`, after reading as far ahead as `wanted_ready` asks.
 
-        What left the queue meanwhile (expired, discarded) is forgotten. Raises StorageUnavailable; then nothing was
-        taken.
+        Of a backlog no more than one turn's. What left the queue meanwhile (expired, discarded) is forgotten. Raises
+        StorageUnavailable; then nothing was taken.
         """
         ready: list[Ready] = []
         while not ready:
             while (read := self._window.wanted_read(wanted_ready)) is not None:
                 await self._read(read)
-            taken = self._take_waiting(room, now)
+            taken = self._take_waiting(min(room, STEP) if self.is_behind else room, now)
             if not taken:
                 self.is_behind = self.is_behind and self._window.has_waiting
                 break

@@ -35,7 +35,7 @@ from longwire.core.request import Target
 from longwire.engine.backlog import Backlog, Ready
 from longwire.engine.bodies import Budget
 from longwire.engine.sender import Sender, Visit
-from longwire.engine.turns import STEP, Turns
+from longwire.engine.turns import Turns
 from longwire.net.client import Client
 from longwire.storage.lane_states import LaneStates
 from longwire.storage.queue_sql import Placed, Queue
@@ -262,10 +262,7 @@ class Lane:
             room = self._room()
             if room <= 0:
                 return
-            most = STEP if self._backlog.is_behind else room
-            ready = await self._backlog.take(
-                min(room, most), 2 * self._max_in_flight, self._tools.clock.now()
-            )
+            ready = await self._backlog.take(room, 2 * self._max_in_flight, self._tools.clock.now())
             if not ready:
                 return
             if self._backlog.is_behind:

@@ -69,7 +69,7 @@ def parse(request: IngestRequest, server: NetworkServer) -> Message:
         order_key=dev_eui or f"{root}:{_text(members, 'Lrrid')[:_LONGEST_GATEWAY]}",
         f_cnt=_counter(root, members),
         body=body,
-        fingerprint=_fingerprint(request.network_server_id, root, members, text),
+        fingerprint=_fingerprint((request.network_server_id, root, dev_eui or ""), members, text),
         received_at=request.received_at,
         aged_from=_aged_from(_text(members, "Time"), request.received_at),
         sighting=sighting_of(members),
@@ -83,6 +83,8 @@ def token(elements: str, query: str, key: str) -> str:
 
 def _is_xml(content_type: str) -> bool:
     """Return whether a body is XML, not JSON; raises UnsupportedMediaType for anything else."""
+    if content_type == "application/json":
+        return False
     media_type, _, parameters = content_type.partition(";")
     charset = parameters.replace(" ", "").replace('"', "").lower()
     if media_type.strip().lower() not in _MEDIA_TYPES or charset not in {"", "charset=utf-8"}:
@@ -111,12 +113,16 @@ def _counter(root: str, members: Members) -> int | None:
     return int(text) if text.isdecimal() and text.isascii() and len(text) <= len(str(_MAX_COUNTER)) else None
 
 
-def _fingerprint(network_server_id: str, root: str, members: Members, body: bytes) -> bytes:
-    """Return what is equal for repeats: of roots with a counter that and the time, of others the whole body."""
+def _fingerprint(sender: tuple[str, str, str], members: Members, body: bytes) -> bytes:
+    """Return what is equal for repeats: of roots with a counter that and the time, of others the whole body.
+
+    `sender` is the network server, the root and the device.
+    """
+    network_server_id, root, _ = sender
     counter, time = _text(members, _COUNTERS.get(root, "")), _text(members, "Time")
     if not counter or not time:
         return fingerprint(network_server_id, body)
-    return fingerprint(network_server_id, root, parse_dev_eui(_text(members, "DevEUI")), counter, time)
+    return fingerprint(*sender, counter, time)
 
 
 def _aged_from(time: str, received_at: datetime) -> datetime:

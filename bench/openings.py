@@ -1,0 +1,100 @@
+"""10,000 connections open at a start: how long until all are OPENED, at what cost, and how many at once.
+
+Each has a destination of its own: another address of the loopback network. `python -m bench.openings [COUNT]`
+"""
+
+import asyncio
+import resource
+import sqlite3
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+
+from bench.processes import free_port
+from bench.product import Product
+
+COUNT = 10_000
+SENDERS = 8
+
+
+class Visitor(asyncio.Protocol):
+    """Accepts; knows how many are here, and how many were at most within a tenth of a second."""
+
+    here = 0
+    opened: list[float] = []  # noqa: RUF012
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: ARG002
+        """Count the socket."""
+        Visitor.here += 1
+        Visitor.opened.append(time.monotonic())
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Count it no more."""
+        Visitor.here -= 1
+
+
+def url_of(number: int, port: int) -> str:
+    """Return a destination of its own for each connection."""
+    return f"http://127.1.{number // 250}.{number % 250 + 1}:{port}/"
+
+
+async def create(product: Product, numbers: range, port: int) -> None:
+    """Create some of the connections."""
+    for number in numbers:
+        document = {
+            "connectorId": "actility-http-iot",
+            "configuration": {"destinationURL": url_of(number, port)},
+        }
+        await asyncio.to_thread(product.call, "POST", "/iot-flow/v1/connections", document)
+
+
+def count_opened(folder: Path) -> int:
+    """Return how many connections are OPENED on disk."""
+    with sqlite3.connect(f"file:{folder}/longwire.db?mode=ro", uri=True) as store:
+        (count,) = store.execute("SELECT count(*) FROM connection_state WHERE status = 'OPENED'").fetchone()
+    store.close()
+    return int(count)
+
+
+def busiest(times: list[float], span: float) -> int:
+    """Return the largest number of openings within any `span` seconds."""
+    ordered = sorted(times)
+    begin = most = 0
+    for end, at in enumerate(ordered):
+        while at - ordered[begin] > span:
+            begin += 1
+        most = max(most, end - begin + 1)
+    return most
+
+
+async def measure(folder: Path, count: int) -> None:
+    """Create them, end Longwire, start it, and watch."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    port = free_port()
+    server = await asyncio.get_running_loop().create_server(Visitor, "0.0.0.0", port, backlog=4096)
+    product = Product(folder / "data")
+    await asyncio.to_thread(product.start)
+    await asyncio.gather(*(create(product, range(n, count, SENDERS), port) for n in range(SENDERS)))
+    await asyncio.to_thread(product.running.stop)
+    # As after a failure of the machine: every state says that it is to be opened again.
+    Visitor.opened.clear()
+    begin = time.monotonic()
+    ready = await asyncio.to_thread(product.start)
+    while len(Visitor.opened) < count or count_opened(folder / "data") < count:  # noqa: ASYNC110 (told by nobody)
+        await asyncio.sleep(0.2)
+    seconds = time.monotonic() - begin
+    memory, peak = product.running.memory_mb(), product.running.memory_mb(peak=True)
+    print(f"{count} connections: ready after {ready:.1f} s, all OPENED after {seconds:.1f} s")
+    print(f"CPU {product.running.cpu_seconds():.1f} s; memory {memory:.0f} MB, at most {peak:.0f} MB")
+    print(f"at most {busiest(Visitor.opened, 0.1)} new sockets within 0.1 s; {len(Visitor.opened)} in all")
+    await asyncio.to_thread(product.running.stop)
+    server.close()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as name:
+        uvloop.run(measure(Path(name), int(sys.argv[1]) if len(sys.argv) > 1 else COUNT))
