@@ -126,12 +126,15 @@ def test_keys_and_their_last_use_survive_a_restart(longwire: Maker) -> None:
     assert server.api.with_key(made["key"]).call("GET", "/connections").status == 200
     used: Any = one(server.api, made["id"])
     assert used["lastUsedAt"] >= made["createdAt"]
+    configured: Any = one(server.api, "configured")
 
     assert server.terminate()[0] == 0
     server.start()
 
     assert one(server.api, made["id"]) == used
     assert server.api.with_key(made["key"]).call("GET", "/connections").status == 200
+    again: Any = one(server.api, "configured")
+    assert again["createdAt"] == configured["createdAt"]
 
 
 def test_the_last_use_is_on_disk_within_seconds(longwire: Maker) -> None:

@@ -11,7 +11,12 @@ from longwire.cli.options import AsJson, ConfigFile, Key, Url
 from longwire.cli.table import print_table
 from longwire.settings import load_settings
 
-keys = typer.Typer(help="List, create and delete API keys of a running server; needs an Owner's key.")
+keys = typer.Typer(
+    help=(
+        "List, create and delete API keys of a running server; needs an Owner's key. "
+        "Exit codes: 0 done, 1 refused or no answer, 2 misconfigured."
+    )
+)
 
 _PAGE = 5000
 

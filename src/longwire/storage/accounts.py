@@ -184,10 +184,12 @@ class Accounts:
         self._by_id = {key.identity.key_id: key for key in keys}
 
     def _set_configured(self, sql: Sql, key: str | None) -> None:
-        sql.execute(sa.delete(table).where(table.c.id == _CONFIGURED_ID))
-        if key is not None:
+        own = table.c.id == _CONFIGURED_ID
+        if key is None:
+            sql.execute(sa.delete(table).where(own))
+        elif sql.scalar(sa.select(table.c.key_hash).where(own)) != _hash(key):
             # The operator may set a key that is stored already: it is the same key.
-            sql.execute(sa.delete(table).where(table.c.key_hash == _hash(key)))
+            sql.execute(sa.delete(table).where(own | (table.c.key_hash == _hash(key))))
             self._insert(sql, _CONFIGURED_ID, key, _OWNER)
 
     def _insert(self, sql: Sql, key_id: str, key: str, new: NewKey, by: Author | None = None) -> None:
