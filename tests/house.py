@@ -1,4 +1,4 @@
-"""The house rules no other tool checks: size of files and functions, migrations in one line. Run by `make check`."""
+"""The house rules no other tool checks: sizes, migrations in one line, names of tests. Run by `make check`."""
 
 import ast
 import re
@@ -43,11 +43,19 @@ def forks(folder: Path) -> Iterator[str]:
             follows[before] = path
 
 
+def namesakes(folder: Path) -> Iterator[str]:
+    """Return a line for each test file whose name another has: pytest takes both for one module, and stops."""
+    seen: dict[str, Path] = {}
+    for path in sorted(folder.rglob("test_*.py")):
+        if (other := seen.setdefault(path.name, path)) is not path:
+            yield f"{path.relative_to(ROOT)}: has the name of {other.relative_to(ROOT)}"
+
+
 def main() -> int:
     """Print what is broken; return how much."""
     paths = sorted(path for folder in CHECKED for path in (ROOT / folder).rglob("*.py"))
     found = [line for path in paths if MIGRATIONS not in path.parents for line in broken_rules(path)]
-    found += forks(MIGRATIONS)
+    found += [*forks(MIGRATIONS), *namesakes(ROOT / "tests")]
     print("\n".join(found) or f"house rules: {len(paths)} files kept")
     return len(found)
 
