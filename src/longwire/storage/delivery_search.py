@@ -74,9 +74,6 @@ async def find_deliveries(database: Database, wanted: DeliveryFilter, page: Page
         return await _find_text(database, wanted, wanted.text, page)
     candidates = _candidates(wanted)
     matches = sa.and_(sa.true(), *_rest(wanted, candidates.c))
-    counts = sa.select(
-        sa.func.count(), sa.func.count(sa.case((matches, 1))), sa.func.min(candidates.c.received_at)
-    )
     ids = (
         sa.select(candidates.c.id)
         .where(matches)
@@ -84,10 +81,10 @@ async def find_deliveries(database: Database, wanted: DeliveryFilter, page: Page
         .limit(page.size)
         .offset(page.offset)
     )
-    (looked_at, total, oldest), rows = await database.read(
-        lambda sql: (sql.execute(counts).one(), sql.execute(_rows(ids)).all())
+    counts, rows = await database.read(
+        lambda sql: (sql.execute(_counts(candidates, matches)).all(), sql.execute(_rows(ids)).all())
     )
-    return Found(total, rows, from_micros(oldest + 1) if looked_at >= LOOKED_AT else None)
+    return Found(sum(each.matching for each in counts), rows, from_micros(_cut_at(counts)))
 
 
 async def _find_text(database: Database, wanted: DeliveryFilter, text: str, page: Page) -> Found:
@@ -99,8 +96,9 @@ async def _find_text(database: Database, wanted: DeliveryFilter, text: str, page
         .order_by(candidates.c.received_at.desc(), candidates.c.id.desc())
         .limit(TEXTS_READ)
     )
-    looked_at = sa.select(sa.func.count()).select_from(candidates)
-    rows, count = await database.read(lambda sql: (sql.execute(query).all(), sql.scalar(looked_at) or 0))
+    rows, counts = await database.read(
+        lambda sql: (sql.execute(query).all(), sql.execute(_counts(candidates, sa.true())).all())
+    )
     found: list[int] = []
     for begin in range(0, len(rows), READ_AT_ONCE):
         ids = [row.id for row in rows[begin : begin + READ_AT_ONCE]]
@@ -108,8 +106,8 @@ async def _find_text(database: Database, wanted: DeliveryFilter, text: str, page
     shown = await database.read(
         lambda sql: sql.execute(_rows(found[page.offset : page.offset + page.size])).all()
     )
-    is_cut = len(rows) == TEXTS_READ or count >= LOOKED_AT
-    return Found(len(found), shown, from_micros(rows[-1].received_at + 1) if rows and is_cut else None)
+    read_until = rows[-1].received_at + 1 if len(rows) == TEXTS_READ else 0
+    return Found(len(found), shown, from_micros(max(read_until, _cut_at(counts) or 0) or None))
 
 
 async def with_text(database: Database, ids: Sequence[int], text: str) -> list[int]:
@@ -161,16 +159,32 @@ async def scan(
     return found, Mark(rows[-1].received_at, rows[-1].id) if len(rows) == READ_AT_ONCE else None
 
 
+def _counts(candidates: sa.Subquery, matches: sa.ColumnElement[bool]) -> sa.Select[int, int, Any]:
+    """Return how many candidates each index gave, how many of them match, and the oldest."""
+    columns = (
+        sa.func.count().label("looked_at"),
+        sa.func.count(sa.case((matches, 1))).label("matching"),
+        sa.func.min(candidates.c.received_at).label("oldest"),
+    )
+    return sa.select(*columns).group_by(candidates.c.part)
+
+
+def _cut_at(counts: Sequence[Row[Any]]) -> int | None:
+    """Return from when on every index was looked at, where one of them had more to give."""
+    return max((each.oldest + 1 for each in counts if each.looked_at >= LOOKED_AT), default=None)
+
+
 def _candidates(wanted: DeliveryFilter) -> sa.Subquery:
-    """Return what an index finds, newest first, at most `LOOKED_AT`."""
+    """Return what each index finds, newest first, at most `LOOKED_AT`; `part` names the index."""
     if wanted.may_be_delivered:
-        return _newest(wanted).subquery()
+        return sa.select(_newest(wanted).subquery(), sa.literal(0).label("part")).subquery()
     parts = []
     if wanted.outcomes != {Outcome.QUEUED}:
         parts.append(_from_dead(_newest(wanted)))
     if not wanted.outcomes or Outcome.QUEUED in wanted.outcomes:
         parts.append(_newest_waiting(wanted))
-    return sa.union_all(*(sa.select(part.subquery()) for part in parts)).subquery()
+    selects = (sa.select(part.subquery(), sa.literal(i).label("part")) for i, part in enumerate(parts))
+    return sa.union_all(*selects).subquery()
 
 
 def _from_dead(query: sa.Select[Any]) -> sa.Select[Any]:
