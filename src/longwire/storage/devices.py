@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -34,6 +34,8 @@ from longwire.storage.page import Page
 from longwire.storage.schema import connection, device_connection, network_server
 from longwire.storage.schema import device as table
 from longwire.storage.sightings import MAX_DEVICES, Sightings
+
+T = TypeVar("T")
 
 _MOST_REMEMBERED = 50_000
 _RESOURCE = "devices"
@@ -73,6 +75,7 @@ class Devices:
         self._editing = asyncio.Lock()
         self._own_connections: dict[str, tuple[int, ...]] = {}
         self._own_tags: dict[str, tuple[str, ...]] = {}
+        self._registered: dict[str, None] = {}
         self._remembered: dict[str, Learned] = {}
         self.sightings = Sightings(database)
 
@@ -100,9 +103,13 @@ class Devices:
 
     async def is_registered(self, dev_eui: DevEui | None) -> bool:
         """Return whether a device is known; what has no device is."""
-        if dev_eui is None or dev_eui in self._remembered or self.sightings.network_server_of(dev_eui):
+        if dev_eui is None or dev_eui in self._registered or self.sightings.network_server_of(dev_eui):
             return True
-        return await self._recall(dev_eui) is not None
+        query = sa.select(table.c.dev_eui).where(table.c.dev_eui == dev_eui)
+        if await self._database.read(lambda sql: sql.scalar(query)) is None:
+            return False
+        _remember(self._registered, dev_eui, None)
+        return True
 
     async def network_server_of(self, dev_eui: DevEui) -> str | None:
         """Return the network server of a device, or None when there is none yet."""
@@ -115,13 +122,16 @@ class Devices:
 
         What its message does not say (reports say little) is taken from earlier ones.
         """
+        if not wanted:
+            # Nobody keeps it up to date any more.
+            self._remembered.clear()
         if dev_eui is None or not wanted:
             return NO_TRAITS
         if any(getattr(said, name) is None for name in wanted):
-            before = self._remembered.get(dev_eui) or await self._recall(dev_eui) or NOTHING_LEARNED
-            said = before.then(self.sightings.learned(dev_eui)).then(said)
-        if dev_eui in self._remembered:
-            self._remembered[dev_eui] = said
+            earlier = self._remembered.get(dev_eui) or await self._recall(dev_eui) or NOTHING_LEARNED
+            said = earlier.then(self.sightings.learned(dev_eui)).then(said)
+        if (remembered := self._remembered.get(dev_eui)) is not None:
+            self._remembered[dev_eui] = remembered.then(said)
         tags = self._own_tags.get(dev_eui, said.tags or ())
         return Traits(fold_tags(tags), said.model or DriverRef(), said.application or DriverRef())
 
@@ -131,9 +141,8 @@ class Devices:
         row = await self._database.read(lambda sql: sql.execute(query).first())
         if row is None:
             return None
-        if len(self._remembered) >= _MOST_REMEMBERED:
-            self._remembered.pop(next(iter(self._remembered)))
-        learned = self._remembered[dev_eui] = _learned(row)
+        learned = _learned(row)
+        _remember(self._remembered, dev_eui, learned)
         return learned
 
     async def create(self, device: Device, by: Author | None = None) -> StoredDevice:
@@ -178,6 +187,7 @@ class Devices:
             self.sightings.forget(dev_eui)
             await self._database.write(lambda sql: _delete(sql, stored.device, by))
             self.sightings.count -= 1
+            self._registered.pop(dev_eui, None)
             self._remembered.pop(dev_eui, None)
             self._keep(Device(dev_eui))
 
@@ -228,6 +238,13 @@ class Devices:
             self._own_connections.pop(dev_eui, None)
 
 
+def _remember(known: dict[str, T], dev_eui: str, value: T) -> None:
+    """Remember a value, and forget the oldest one where there are too many."""
+    if len(known) >= _MOST_REMEMBERED:
+        known.pop(next(iter(known)))
+    known[dev_eui] = value
+
+
 def _learned(row: Row[Any]) -> Learned:
     tags = None if row.learned_tags is None else tuple(msgspec.json.decode(row.learned_tags))
     driver = learn(Sighting(driver_cfg=(row.learned_driver or "").encode()))
@@ -263,6 +280,7 @@ def _insert(sql: Sql, device: Device, created_at: int, by: Author | None) -> Non
     if sql.scalar(sa.select(table.c.dev_eui).where(table.c.dev_eui == device.dev_eui)) is not None:
         raise Conflict(f"device {device.dev_eui} exists already", field="devEUI")
     sql.execute(sa.insert(table).values(dev_eui=device.dev_eui, created_at=created_at, revision=1))
+    _check_network_server(sql, device.network_server_id)
     _write(sql, device)
     record(sql, by, Change("create", _RESOURCE, device.dev_eui, differences({}, to_document(device))))
 
@@ -271,14 +289,15 @@ def _update(sql: Sql, before: Device, after: Device, by: Author | None) -> None:
     where = table.c.dev_eui == after.dev_eui
     if sql.execute(sa.update(table).where(where).values(revision=table.c.revision + 1)).rowcount == 0:
         raise NotFound(_GONE)
+    if after.network_server_id != before.network_server_id:
+        _check_network_server(sql, after.network_server_id)
     _write(sql, after)
     changed = differences(to_document(before), to_document(after))
     record(sql, by, Change("update", _RESOURCE, after.dev_eui, changed))
 
 
 def _write(sql: Sql, device: Device) -> None:
-    """Write what is set by hand; raises InvalidInput for a connection or network server that does not exist."""
-    _check_network_server(sql, device.network_server_id)
+    """Write what is set by hand; raises InvalidInput for a connection that does not exist."""
     _check_connections(sql, device.connection_ids)
     values = {
         "name": device.name,
