@@ -13,14 +13,21 @@ from litestar.routes import HTTPRoute
 from longwire import __version__
 from longwire.core.access import Right, weakest_role
 from longwire.core.document import Member, Object, Use, describe_for, schema_of
-from longwire.core.kinds import Anything, Kind, Schema, Text
+from longwire.core.kinds import Kind, ListOf, Schema, Text
 from longwire.web.identity import right_needed
 from longwire.web.operation import JSON_TYPE, Operation
 
 # Any operation may answer these: keys and limits are judged before a route is looked for.
-_COMMON_ERRORS = (401, 403, 413, 415, 429, 500, 503)
+_COMMON_ERRORS = (401, 403, 408, 413, 415, 429, 500, 503)
 _PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 
+_FIELD_ERROR = Object(
+    name="FieldError",
+    members={
+        "field": Member(kind=Text(), description="The JSON path of what is wrong.", required=True),
+        "message": Member(kind=Text(), description="What to change.", required=True),
+    },
+)
 ERROR = Object(
     name="Error",
     members={
@@ -34,7 +41,10 @@ ERROR = Object(
                 name="ErrorData",
                 members={
                     "field": Member(kind=Text(), description="The JSON path of what is wrong."),
-                    "errors": Member(kind=Anything(), description="Every field, where several are wrong."),
+                    "errors": Member(
+                        kind=ListOf(_FIELD_ERROR), description="Every field, where several are wrong."
+                    ),
+                    "error": Member(kind=Text(), description="OAuth2's word, where a token is asked for."),
                 },
             ),
             description="More about it.",
