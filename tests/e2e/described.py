@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from tests.e2e.api_client import API, Answer, Api, Json
@@ -44,6 +46,11 @@ class Described:
         return self.path.removeprefix(API + "/").partition("/{")[0].strip("/")
 
     @property
+    def is_api(self) -> bool:
+        """Whether it is below the API's base path."""
+        return self.path.startswith(f"{API}/")
+
+    @property
     def is_planned(self) -> bool:
         return bool(self.operation.get("x-planned"))
 
@@ -71,7 +78,7 @@ class Described:
         if not isinstance(schema, dict):
             return schema
         if "$ref" in schema:
-            return self.resolve(self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+            return self.resolve(reduce(getitem, schema["$ref"].split("/")[1:], self.document))
         if "allOf" in schema:
             return {**self.resolve(schema["allOf"][0]), **{k: v for k, v in schema.items() if k != "allOf"}}
         return {name: self.resolve(value) for name, value in schema.items()}
@@ -99,6 +106,20 @@ def operations(document: Json) -> list[Described]:
         for path, item in document["paths"].items()
         for method, operation in item.items()
     ]
+
+
+def closed(schema: Any) -> Any:
+    """Return the document with every object closed that has named members."""
+    if isinstance(schema, list):
+        return [closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {name: closed(each) for name, each in schema.items()}
+    return (
+        {"additionalProperties": False, **inner}
+        if inner.get("type") == "object" and "properties" in inner
+        else inner
+    )
 
 
 def minimal(schema: Json) -> Any:

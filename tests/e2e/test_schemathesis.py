@@ -20,11 +20,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 from tests.e2e.api_client import API, connection_document, create_network_server
+from tests.e2e.described import closed
 from tests.e2e.longwire_process import OWNER_KEY, Longwire
 from tests.net.dns_server import DnsServer
 from tests.samples.effort import LONG
 
-TRIES = 200 if LONG else 5
+TRIES = 200 if LONG else 4
 # What is longer is no request to any operation: the server ends the connection.
 LONGEST_HEAD = 60_000
 CHECKS = [
@@ -55,20 +56,6 @@ def operations(own: Longwire) -> list[Any]:
     document: Any = from_dict(closed(own.api.get("/openapi.json")))
     found = [result.ok() for result in document.get_all_operations()]
     return [each for each in found if "x-planned" not in each.definition.raw]
-
-
-def closed(schema: Any) -> Any:
-    """Return the document with every object closed that has named members."""
-    if isinstance(schema, list):
-        return [closed(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    inner = {name: closed(each) for name, each in schema.items()}
-    return (
-        {"additionalProperties": False, **inner}
-        if inner.get("type") == "object" and "properties" in inner
-        else inner
-    )
 
 
 def made(own: Longwire) -> dict[str, str]:

@@ -33,7 +33,7 @@ _LIST = replace(
     _LISTED,
     id="listDeliveries",
     summary="List deliveries, newest first",
-    answer_headers={**_LISTED.answer_headers, "X-Looked-Until": _LOOKED_UNTIL},
+    optional_headers={"X-Looked-Until": _LOOKED_UNTIL},
 )
 _LIST_OF_CONNECTION = replace(_LIST, id="listConnectionDeliveries", summary="List a connection's deliveries")
 _SHOW = Operation(id="getDelivery", summary="Show a delivery and its attempts", answer=DELIVERY_DETAILS)

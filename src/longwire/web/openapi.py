@@ -222,6 +222,7 @@ def _answers(route: Route, schemas: _Schemas) -> dict[str, Any]:
         "description": HTTPStatus(operation.status).phrase,
         "headers": {
             **{name: _header(words) for name, words in operation.answer_headers.items()},
+            **{name: _header(words, required=False) for name, words in operation.optional_headers.items()},
             "X-Correlation-Id": {"$ref": "#/components/headers/X-Correlation-Id"},
         },
     }
@@ -257,5 +258,5 @@ def _error_answer(status: int, schemas: _Schemas) -> dict[str, Any]:
     return answer
 
 
-def _header(words: str) -> dict[str, Any]:
-    return {"description": words, "schema": {"type": "string"}}
+def _header(words: str, *, required: bool = True) -> dict[str, Any]:
+    return {"description": words, "required": required, "schema": {"type": "string"}}
