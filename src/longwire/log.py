@@ -8,6 +8,7 @@ import structlog
 
 STORAGE_OPENED = "storage.database.opened"
 STORAGE_COMMIT_FAILED = "storage.commit.failed"
+STORAGE_DEVICES_LEFT_OUT = "storage.devices.left_out"
 STORAGE_PURGED = "storage.log.purged"
 SERVER_STARTED = "server.listener.started"
 SERVER_STOPPED = "server.listener.stopped"

@@ -16,9 +16,14 @@ _FIRST_ERROR = 400
 
 
 class Refused(LongwireError):
-    """The server did not do what it was asked; the message is the server's."""
+    """The server did not do what it was asked; the message is the server's, `status` None where it gave no answer."""
 
     code = "cli-1"
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        """Keep the status beside the message."""
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +96,8 @@ def _read(status: int, content: bytes) -> Any:
     try:
         document = json.loads(content) if content else None
     except ValueError:
-        raise Refused(f"the server answered {status} with something that is not JSON") from None
+        raise Refused(f"the server answered {status} with something that is not JSON", status) from None
     if status >= _FIRST_ERROR or status < 200:  # noqa: PLR2004
         message = document.get("message") if isinstance(document, dict) else None
-        raise Refused(str(message or f"the server answered {status}"))
+        raise Refused(str(message or f"the server answered {status}"), status)
     return document

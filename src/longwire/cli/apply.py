@@ -27,6 +27,7 @@ from longwire.settings import load_settings, read_variable
 EXIT_WOULD_CHANGE = 3
 
 _PAGE = 5000
+_NOT_FOUND = 404
 _UNPAGED = "connections"
 
 
@@ -110,9 +111,17 @@ def _carry_out(api: Api, wanted: State, *, dry_run: bool) -> list[Step]:
 def _plan(api: Api, kind: Kind, wanted: Document, state: State) -> Step:
     if kind.name != "devices":
         return make_step(kind, wanted, find(kind, wanted, state[kind.name]))
-    text = str(wanted.get("devEUI", ""))
-    existing = api.call("GET", f"/devices?perPage=2&q={quote(text, safe='')}") if text else []
-    return make_step(kind, wanted, find(kind, wanted, existing))
+    return make_step(kind, wanted, find(kind, wanted, _read_device(api, str(wanted.get("devEUI", "")))))
+
+
+def _read_device(api: Api, dev_eui: str) -> list[Document]:
+    """Return the device, if it is there: there may be too many to read them all."""
+    try:
+        return [api.call("GET", f"/devices/{quote(dev_eui, safe='')}")] if dev_eui else []
+    except Refused as error:
+        if error.status == _NOT_FOUND:
+            return []
+        raise
 
 
 def _do(api: Api, step: Step) -> Any:
@@ -130,7 +139,7 @@ def _do(api: Api, step: Step) -> Any:
         # A secret in clear may be the one that is there: then nothing shall happen to the connection.
         return api.call("PUT", f"{one}?ifChanged=true" if step.has_secrets else one, wanted)
     except Refused as error:
-        raise Refused(f"{step.kind.name} {step.name}: {error}") from error
+        raise Refused(f"{step.kind.name} {step.name}: {error}", error.status) from error
 
 
 def _report(steps: list[Step], changes: list[Step], *, dry_run: bool) -> Document:

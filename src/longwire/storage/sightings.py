@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
 from sqlalchemy.engine import Row
 
+from longwire import log
 from longwire.core import json_text
 from longwire.core.errors import StorageUnavailable
 from longwire.core.hourly import add_counts, sum_of_day
@@ -171,7 +172,10 @@ class Sightings:
         taken = {each: self._seen.pop(each) for each in dev_euis if each in self._seen}
         self._writing, room = taken, MAX_DEVICES - self.count
         try:
-            self.count += await self._database.write(lambda sql: _write(sql, taken, room))
+            new, left_out = await self._database.write(lambda sql: _write(sql, taken, room))
+            self.count += new
+            if left_out:
+                log.warning(log.STORAGE_DEVICES_LEFT_OUT, limit=MAX_DEVICES, left_out=left_out)
         except StorageUnavailable:
             self._put_back(taken)
             raise
@@ -226,18 +230,22 @@ def _after(message_id: int) -> sa.Select[Any]:
     )
 
 
-def _write(sql: Sql, taken: Mapping[str, Seen], room: int) -> int:
-    """Write what was seen, registering at most `room` devices; return how many. Runs in the writer."""
-    rows, new = [], 0
+def _write(sql: Sql, taken: Mapping[str, Seen], room: int) -> tuple[int, int]:
+    """Write what was seen, registering at most `room` devices; return how many, and how many were left out.
+
+    Runs in the writer.
+    """
+    rows, new, left_out = [], 0, 0
     known = {row[0]: row for row in find_rows(sql, _FIND_KNOWN, list(taken))}
     for dev_eui, seen in taken.items():
         before = known.get(dev_eui)
         if before is None and not (seen.registers and new < room):
+            left_out += seen.registers
             continue
         new += before is None
         rows.append(_row(dev_eui, seen, before))
     write_rows(sql, _WRITE, rows)
-    return new
+    return new, left_out
 
 
 def _write_progress(sql: Sql, progress: _Progress) -> None:
