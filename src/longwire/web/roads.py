@@ -29,11 +29,15 @@ class Roads:
         said = learn(message.sighting) if router.asks_for else NOTHING_LEARNED
         traits = await self.devices.traits_of(dev_eui, said, router.asks_for)
         routes = router.route(dev_eui, traits, self.devices.own_connections(dev_eui))
+        connection_ids = tuple([each.connection_id for each in routes])
+        limited = [each for each in routes if each.validity or each.connection_id in self.validities]
+        if not limited:
+            return Put(message, connection_ids)
         return Put(
             message,
-            tuple(each.connection_id for each in routes),
-            frozenset(each.connection_id for each in routes if self._is_too_old(message, each)),
-            {each.connection_id: message.aged_from + each.validity for each in routes if each.validity},
+            connection_ids,
+            frozenset(each.connection_id for each in limited if self._is_too_old(message, each)),
+            {each.connection_id: message.aged_from + each.validity for each in limited if each.validity},
         )
 
     async def connections_of(self, dev_eui: DevEui) -> tuple[int, ...]:
