@@ -48,10 +48,11 @@ def make_front(running: Running, downlinks: DownlinkLane) -> Front:
     parts = _parts(running, authentication)
     api = make_api([*(each for part in parts for each in part.routes()), *planned_routes()])
     roads = Roads(store.flows.router, store.devices, store.configurations.validities)
-    ground = Ground(api, authentication, store.sessions, running.settings.base_url, now)
+    door = _downlink_door(store, roads, downlinks)
+    ground = Ground(api, door, authentication, store.sessions, running.settings.base_url, now)
     return Front(
         ingest=_ingest(store, roads),
-        downlinks=_downlink_door(store, roads, downlinks),
+        downlinks=door,
         authentication=authentication,
         api=api,
         site=make_site(ground),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from longwire.core.delivery import Outcome
-from longwire.core.traffic import Counts, Sums, Tally, count
+from longwire.core.traffic import Counts, Sums, Tally, count, percentile
 
 WINDOW = 5
 
@@ -72,3 +72,20 @@ def test_what_ended_is_delivered_failed_or_lost(outcome: Outcome, expected: Coun
     tally.add(outcome, 2)
     tally.add(outcome)
     assert count(tally.outcomes()) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "percent", "expected"),
+    [
+        ((), 50, None),
+        ((7,), 50, 7),
+        ((7,), 95, 7),
+        ((4, 1, 3, 2), 50, 2),
+        (tuple(range(1, 101)), 95, 95),
+        (tuple(range(1, 101)), 100, 100),
+    ],
+)
+def test_a_percentile_is_a_value_that_was_measured(
+    values: tuple[int, ...], percent: int, expected: int | None
+) -> None:
+    assert percentile(values, percent) == expected

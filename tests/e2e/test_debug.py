@@ -1,6 +1,7 @@
 """`debug`: the log keeps whole requests and answers."""
 
 import json
+from datetime import datetime, timedelta
 
 from tests.e2e.api_client import Api, Json, Road, build_road, connection_document
 from tests.e2e.lrc import uplink
@@ -59,7 +60,10 @@ def test_debug_is_switched_by_a_patch_and_holds_for_what_is_sent_from_then_on(
     road.send(uplink(dev_eui, 1))
     road.wait_for_outcomes("LOST")
     patch = {"Content-Type": "application/merge-patch+json"}
-    assert api.send("PATCH", f"/connections/{road.connection_id}", b'{"debug":true}', patch).status == 200
+    switched = api.send("PATCH", f"/connections/{road.connection_id}", b'{"debug":true}', patch)
+    assert switched.status == 200
+    until = datetime.fromisoformat(switched.json()["debugUntil"])
+    assert until == datetime.fromisoformat(switched.json()["updatedAt"]) + timedelta(days=2)
 
     road.send(uplink(dev_eui, 2))
 

@@ -43,7 +43,7 @@ def test_metrics_have_every_member_of_the_contract_and_begin_with_nothing(
 ) -> None:
     road = build_road(api, connection_document(sink.url()), [dev_eui])
 
-    found = metrics(road)
+    (found,) = road.api.get(f"/connections/metrics?connectionId={road.connection_id}")
 
     counted = {
         f"{what}Last{window}{end}"
@@ -130,3 +130,20 @@ def test_metrics_of_a_connection_that_is_not_there_are_not_found(api: Api) -> No
     assert api.call("GET", "/connections/x/metrics").status == 404
     assert api.call("GET", "/connections/999999/metrics/series").status == 404
     assert api.with_key(None).call("GET", "/connections/metrics").status == 401
+
+
+def test_a_connection_tells_how_long_requests_take_and_since_when_the_next_one_waits(
+    api: Api, sink: Sink, dev_eui: str
+) -> None:
+    road = build_road(api, connection_document(sink.url()), [dev_eui])
+    names = ("oldestWaitingAt", "requestMsP50", "requestMsP95")
+    assert [metrics(road)[name] for name in names] == [None, None, None]
+    road.send(uplink(dev_eui, 1))
+    road.wait_for_outcomes("DELIVERED")
+    assert 0 < metrics(road)["requestMsP50"] <= metrics(road)["requestMsP95"]
+
+    sink.close()
+    road.send(uplink(dev_eui, 2), uplink(dev_eui, 3))
+    road.wait_for_outcomes("DELIVERED", "QUEUED", "QUEUED")
+
+    assert metrics(road)["oldestWaitingAt"] == road.deliveries()[1]["receivedAt"]

@@ -4,8 +4,10 @@ import itertools
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
+from playwright._impl._api_structures import SetCookieParam
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.e2e.api_client import Api
 from tests.e2e.longwire_process import Longwire
@@ -55,14 +57,26 @@ def context(browser: Browser, server: Longwire) -> Iterator[BrowserContext]:
     assert [each for each in complaints if "Failed to load resource" not in each] == []
 
 
+@pytest.fixture(scope="module")
+def cookie(browser: Browser, server: Longwire) -> SetCookieParam:
+    """Give the cookie of an owner who has signed in once for all tests of a file."""
+    opened = browser.new_context(base_url=f"http://127.0.0.1:{server.port}")
+    page = opened.new_page()
+    page.goto("/ui/")
+    sign_in(page, str(server.api.key))
+    (found,) = opened.cookies()
+    opened.close()
+    return cast("SetCookieParam", found)
+
+
 @pytest.fixture
-def page(context: BrowserContext, server: Longwire) -> Page:
+def page(context: BrowserContext, cookie: SetCookieParam) -> Page:
     """Give the dashboard, signed in as the owner; its clock stands still, so that no toast goes away by itself."""
+    context.add_cookies([cookie])
     opened = context.new_page()
     opened.clock.install()
     opened.clock.pause_at(datetime.now(UTC) + timedelta(seconds=1))
     opened.goto("/ui/")
-    sign_in(opened, str(server.api.key))
     return opened
 
 

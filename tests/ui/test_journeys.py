@@ -11,6 +11,7 @@ from tests.e2e.longwire_process import Longwire
 from tests.e2e.lrc import uplink
 from tests.e2e.sink import OK, Reply, Sink
 from tests.ui.conftest import sign_in
+from tests.ui.steps import edit, proceed, unfold
 
 
 @pytest.fixture
@@ -26,21 +27,6 @@ def open_form(page: Page) -> None:
     page.get_by_role("link", name="Create", exact=True).click()
     page.get_by_role("link", name="ThingPark X IoT Flow").click()
     page.get_by_role("link", name="HTTP").click()
-
-
-def edit(page: Page, label: str) -> None:
-    page.get_by_role("link", name=f"Edit {label}", exact=True).click()
-
-
-def proceed(page: Page, name: str) -> None:
-    """Confirm the change in the dialog, and see the toast."""
-    page.get_by_role("button", name="Confirm", exact=True).click()
-    dialog = page.get_by_role("dialog", name="Confirmation")
-    expect(dialog).to_contain_text(
-        f'Your connection "{name}" may restart to apply your changes. Are you sure you want to proceed?'
-    )
-    dialog.get_by_role("button", name="Proceed update").click()
-    expect(page.locator("#toasts")).to_contain_text(f"Update doneConnection '{name}' has been updated")
 
 
 def test_creating_a_connection_ends_on_its_details_with_a_toast(page: Page, api: Api, sink: Sink) -> None:
@@ -123,11 +109,11 @@ def test_a_proxy_is_added_after_creation_and_changed(
 ) -> None:
     name = f"app {sink.address[1]}"
     page.goto(f"/ui/connections/{connection}")
-    page.locator("summary", has_text="Proxy").click()
+    unfold(page, "Proxy")
     edit(page, "Hostname")
     page.get_by_label("Hostname").fill(f"http://127.0.0.1:{sink.address[1]}")
     proceed(page, name)
-    page.locator("summary", has_text="Proxy").click()
+    unfold(page, "Proxy")
     edit(page, "Username")
     page.get_by_label("Username").fill("me")
     proceed(page, name)
@@ -148,6 +134,7 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(
 
     expect(page.locator("#toasts")).to_contain_text("Somebody changed this connection meanwhile")
     expect(page.get_by_label("Description")).to_have_value("mine")
+    expect(page.locator("#theirs")).to_have_text("theirs")
     assert api.get(f"/connections/{connection}")["configuration"]["description"] == "theirs"
 
 

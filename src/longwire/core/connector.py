@@ -167,6 +167,9 @@ CONNECTION = Object(
             description="True keeps whole requests and answers in the log; it turns itself off after 2 days.",
             default=False,
         ),
+        "debugUntil": Member(
+            kind=TIME, description="When debug turns itself off, where it is on.", read_only=True
+        ),
         "brand": Member(kind=Text(), description="Kept without effect."),
         "alarms": Member(kind=EmptyList(), description="Not built yet: must be empty.", default=[]),
         "upOperations": Member(kind=EmptyList(), description="Not built yet: must be empty.", default=[]),

@@ -7,7 +7,7 @@ long it reaches. (Specification, section 13.)
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -60,6 +60,13 @@ def count(outcomes: Mapping[Outcome, int]) -> Counts:
     """Return the counts of outcomes: each is delivered, LOST, or one of those that make FAILED."""
     total, lost = sum(outcomes.values()), outcomes.get(_LOST, 0)
     return Counts(total, total - lost - outcomes.get(_DELIVERED, 0), lost)
+
+
+def percentile(values: Sequence[int], percent: int) -> int | None:
+    """Return the value that `percent` of them do not exceed (nearest rank); None when there are none."""
+    if not values:
+        return None
+    return sorted(values)[max(-(-len(values) * percent // 100), 1) - 1]
 
 
 class Sums:

@@ -2,17 +2,23 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
+from longwire.core.delivery import Trigger
 from longwire.core.errors import NotFound
 from longwire.storage.database import Database
 from longwire.storage.delivery_search import DeliveryFilter, Found, envelopes, find_deliveries
+from longwire.storage.micros import from_micros
 from longwire.storage.page import Page
 from longwire.storage.schema import attempt, delivery, message
-from longwire.storage.waiting import count_by_connection
+from longwire.storage.waiting import count_by_connection, waiting_in_order
+
+TIMED = 200
+"""Deliveries of a connection whose requests tell how long it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,14 @@ class DeliveryRecord:
     def revisions(self) -> set[int]:
         """Return the revisions of the connection's configuration that the attempts used."""
         return {each.revision for each in self.attempts}
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """When the message that is next came (None: none waits), and what the newest requests took, in microseconds."""
+
+    oldest_waiting: datetime | None
+    durations: Sequence[int]
 
 
 class Activity:
@@ -53,3 +67,19 @@ class Activity:
     async def count_waiting(self, connection_ids: Iterable[int] | None = None) -> dict[int, int]:
         """Return how many messages wait, for each connection (of all, or of those given) where any does."""
         return await self._database.read(lambda sql: count_by_connection(sql, connection_ids))
+
+    async def pulse(self, connection_id: int) -> Pulse:
+        """Return how a connection fares now; it looks at the newest `TIMED` deliveries."""
+        oldest = waiting_in_order(connection_id).with_only_columns(delivery.c.received_at).limit(1)
+        newest = (
+            sa.select(delivery.c.id)
+            .where(delivery.c.connection_id == connection_id)
+            .order_by(delivery.c.received_at.desc())
+            .limit(TIMED)
+        )
+        # What was sent before a kill has no duration that anybody knows.
+        timed = attempt.c.trigger.not_in((Trigger.UNKNOWN.value, Trigger.TEST.value))
+        durations = sa.select(attempt.c.duration).where(attempt.c.delivery_id.in_(newest), timed)
+        return await self._database.read(
+            lambda sql: Pulse(from_micros(sql.scalar(oldest)), sql.scalars(durations).all())
+        )

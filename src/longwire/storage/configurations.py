@@ -57,6 +57,7 @@ class Listed:
     downlink_uuid: str
     created_at: datetime
     updated_at: datetime
+    debug_until: datetime | None
     state: Mapping[str, Any]
 
 
@@ -317,6 +318,7 @@ class Configurations:
             downlink_uuid=self._open_uuid(row.id, row),
             created_at=from_micros(row.created_at),
             updated_at=from_micros(row.updated_at),
+            debug_until=from_micros(row.debug_until),
             state={name: getattr(row, name) for name in _STATE_COLUMNS},
         )
 

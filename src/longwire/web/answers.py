@@ -21,6 +21,7 @@ from longwire.core.kinds import (
 
 _COUNT = Integer(0, 2**53)
 _TEXT = Text(longest=1024 * 1024)
+_MILLISECONDS = Nullable(Number(0, 1e9))
 _HEADERS = MapOf(Text(), _TEXT, 1000)
 
 
@@ -116,6 +117,17 @@ METRICS = Object(
         **_window_metrics("1h", "hour"),
         **_window_metrics("24h", "24 hours"),
         "lag": always(_COUNT, "How many messages wait."),
+    },
+)
+CONNECTION_METRICS = Object(
+    name="ConnectionMetrics",
+    members={
+        **METRICS.members,
+        "oldestWaitingAt": always(Nullable(TIME), "When the message that is next came; null: none waits."),
+        "requestMsP50": always(
+            _MILLISECONDS, "What half of the newest requests took at most; null: none yet."
+        ),
+        "requestMsP95": always(_MILLISECONDS, "What 95 % of them took at most."),
     },
 )
 METRICS_STEP = Object(

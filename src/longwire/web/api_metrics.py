@@ -10,11 +10,11 @@ from litestar.handlers import HTTPRouteHandler
 from longwire.core.document import Member
 from longwire.core.errors import NotFound
 from longwire.core.kinds import Choice, ListOf, Text
-from longwire.core.traffic import DAY_MINUTES, HOUR_MINUTES, Counts
-from longwire.storage.activity import Activity
+from longwire.core.traffic import DAY_MINUTES, HOUR_MINUTES, Counts, percentile
+from longwire.storage.activity import Activity, Pulse
 from longwire.storage.downlinks import Downlinks
 from longwire.storage.traffic import Metrics, Traffic, Window
-from longwire.web.answers import METRICS, METRICS_STEP
+from longwire.web.answers import CONNECTION_METRICS, METRICS, METRICS_STEP
 from longwire.web.api import resource_id
 from longwire.web.operation import Operation, described
 from longwire.web.query import read_query
@@ -32,7 +32,7 @@ _LIST = Operation(
     query=_FILTER,
     answer=ListOf(METRICS),
 )
-_SHOW = Operation(id="getMetrics", summary="Show what a connection carried", answer=METRICS)
+_SHOW = Operation(id="getMetrics", summary="Show what a connection carried", answer=CONNECTION_METRICS)
 
 
 _WINDOWS = {"1h": Window(HOUR_MINUTES, 1), "24h": Window(DAY_MINUTES, 5)}
@@ -75,7 +75,7 @@ class MetricsApi:
             found = await self._metrics([number])
             if not found:
                 raise NotFound("there is no such connection")
-            return Response(found[0])
+            return Response({**found[0], **_pulse_shape(await self.activity.pulse(number))})
 
         @get("/connections/{connection_id:str}/metrics/series", opt=described(_SERIES))
         async def get_series(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:
@@ -119,3 +119,15 @@ def _shape(metrics: Metrics, downlinks: tuple[Counts, Counts], lag: int) -> dict
 
 def _counts(name: str, counts: Counts) -> dict[str, int]:
     return {name: counts.total, f"{name}Failed": counts.failed, f"{name}Lost": counts.lost}
+
+
+def _pulse_shape(pulse: Pulse) -> dict[str, Any]:
+    def took(percent: int) -> float | None:
+        micros = percentile(pulse.durations, percent)
+        return None if micros is None else micros / 1000
+
+    return {
+        "oldestWaitingAt": iso(pulse.oldest_waiting),
+        "requestMsP50": took(50),
+        "requestMsP95": took(95),
+    }

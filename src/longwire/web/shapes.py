@@ -69,6 +69,7 @@ def connection_shape(listed: Listed, base_url: str, lag: int) -> dict[str, Any]:
             "stateSince": iso_micros(listed.state["since"]) or iso(listed.created_at),
             "startupTime": iso_micros(listed.state["startup_time"]),
             "nextReconnectTime": iso_micros(listed.state["retry_at"]),
+            "debugUntil": iso(listed.debug_until),
             "lag": lag,
             "downlinkUrl": f"{base_url}/iot-flow/downlinkMessages/{listed.downlink_uuid}",
             "updatedAt": iso(listed.updated_at),

@@ -1,6 +1,9 @@
-"""Numbers of pictures: the arcs of a ring."""
+"""Numbers of pictures: the arcs of a ring, the bars of a time chart."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 LEAST_SHARE = 2.5
 """A failed part is at least that many per cent of a ring, so that it is seen."""
@@ -26,3 +29,93 @@ def ring_arcs(ok: int, bad: int) -> list[Arc]:
         return [Arc("bad", 100.0, 0.0)]
     failed = min(max(round(100 * bad / total, 1), LEAST_SHARE), 100 - LEAST_SHARE)
     return [Arc("ok", round(99 - failed, 1), 0.0), Arc("bad", failed, round(99.5 - failed, 1))]
+
+
+WIDTH, HEIGHT, TOP = 600, 60, 8
+"""The size of a chart in its own units; above `TOP` there is room for what failed."""
+_TICKS = 5
+_FAILED_HEIGHT = 5
+_SUMMED = {"1h": 1, "24h": 3}
+"""How many steps of the API one bar shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What was carried in one step; `failed_y` is where the mark of failed ones stands, None without any."""
+
+    x: float
+    y: float
+    height: float
+    failed_y: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A time chart: bars, the same in a sentence, times of the axis, and from which x on nothing could be sent."""
+
+    bars: Sequence[Bar]
+    width: float
+    sentence: str
+    ticks: Sequence[str]
+    unit: str
+    gap: float | None = None
+
+
+def time_chart(
+    series: Sequence[Mapping[str, Any]], period: str, closed_since: datetime | None = None
+) -> Chart:
+    """Return the chart of `/connections/metrics/series`; `closed_since` is since when the connection is closed."""
+    size = _SUMMED[period]
+    times = [datetime.fromisoformat(each["time"]) for each in series][::size]
+    steps = [
+        (sum(each["uplinks"] for each in part), sum(_failed(each) for each in part))
+        for part in (series[at : at + size] for at in range(0, len(series), size))
+    ]
+    width, most = WIDTH / len(steps), max(1, *(all_ for all_, _ in steps))
+    bars = []
+    for number, (uplinks, failed) in enumerate(steps):
+        height = round((HEIGHT - TOP) * (uplinks - failed) / most, 1)
+        top = round(HEIGHT - height, 1)
+        if uplinks:
+            mark = round(top - _FAILED_HEIGHT - 1, 1) if failed else None
+            bars.append(Bar(round(number * width + 0.1 * width, 1), top, height, mark))
+    ticks = [f"{times[at].astimezone(UTC):%H:%M}" for at in _ticks(len(times))]
+    unit = "minute" if period == "1h" else "15 minutes"
+    gap = _gap(times, width, closed_since)
+    return Chart(
+        bars,
+        round(0.8 * width, 1),
+        _sentence(steps, times, unit, is_closed=gap is not None),
+        ticks,
+        unit,
+        gap,
+    )
+
+
+def _failed(step: Mapping[str, Any]) -> int:
+    return int(step["uplinksFailed"]) + int(step["uplinksLost"])
+
+
+def _ticks(count: int) -> list[int]:
+    return [round(number * (count - 1) / (_TICKS - 1)) for number in range(_TICKS)]
+
+
+def _gap(times: Sequence[datetime], width: float, closed_since: datetime | None) -> float | None:
+    """Return where the shade of a closed connection begins; it reaches until now."""
+    if closed_since is None:
+        return None
+    return round(sum(each < closed_since for each in times) * width, 1) if closed_since > times[0] else 0.0
+
+
+def _sentence(
+    steps: Sequence[tuple[int, int]], times: Sequence[datetime], unit: str, *, is_closed: bool
+) -> str:
+    total, failed = sum(all_ for all_, _ in steps), sum(bad for _, bad in steps)
+    if not total:
+        return f"Uplinks a {unit}: none."
+    last = max(at for at, (all_, _) in zip(times, steps, strict=True) if all_)
+    closed = " Closed now: nothing is sent." if is_closed else ""
+    return (
+        f"Uplinks a {unit}: {total:,} in all, at most {max(all_ for all_, _ in steps):,} at once, {failed:,} failed; "
+        f"the last at {last.astimezone(UTC):%H:%M} UTC.{closed}"
+    )

@@ -1,5 +1,6 @@
 """The forms of a connection: which values people see and edit, and what becomes of them in the API's document."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,10 @@ STRATEGIES = (
     ("AGGRESSIVE", "AGGRESSIVE: every 3 min for 3 h, every 30 min for 1 week, then hourly"),
     ("EXPONENTIAL", "EXPONENTIAL: 1 s doubling to 5 min"),
 )
+ACTIONS = (
+    ("RESEND", "RESEND: send again, up to 3 times, 2 s apart"),
+    ("CLOSE", "CLOSE: close the connection and keep the message first"),
+)
 SWITCH = (("false", "Off"), ("true", "On"))
 
 
@@ -19,7 +24,8 @@ SWITCH = (("false", "Off"), ("true", "On"))
 class Field:
     """One value of a connection: its name in forms, its path in the API's document, how it is edited.
 
-    `group` is the card it stands in. `kind` is an input's type, `area`, `select`, `number` or `headers`.
+    `group` is the card it stands in. `kind` is an input's type, `area`, `pem`, `select`, `number`,
+    `decimal` or `headers`.
     """
 
     name: str
@@ -35,6 +41,8 @@ class Field:
     value: str = ""
     error: str = ""
     is_valid: bool = False
+    partner: str = ""
+    """The field that is edited together with this one: neither can be saved alone."""
 
 
 FIELDS: tuple[Field, ...] = (
@@ -87,6 +95,24 @@ FIELDS: tuple[Field, ...] = (
         hint="When a destination that does not answer is tried again.",
     ),
     Field(
+        "strictModeAction",
+        "configuration.strictModeAction",
+        "Strict mode action",
+        "advanced",
+        kind="select",
+        choices=ACTIONS,
+        hint="What strict mode does about an answer other than 2xx.",
+    ),
+    Field(
+        "blamePeriod",
+        "configuration.blamePeriod",
+        "Blame period",
+        "advanced",
+        kind="number",
+        placeholder="30",
+        hint="Seconds from the closing within which it is tried again fast; 0: not at all.",
+    ),
+    Field(
         "requestTimeout",
         "configuration.requestTimeout",
         "Request timeout",
@@ -104,12 +130,39 @@ FIELDS: tuple[Field, ...] = (
         hint="1 to 256.",
     ),
     Field(
+        "maxRequestsPerSecond",
+        "configuration.maxRequestsPerSecond",
+        "Requests a second",
+        "advanced",
+        kind="decimal",
+        placeholder="no limit",
+        hint="The highest rate, 0.01 to 10000. Empty: no limit.",
+    ),
+    Field(
         "uplinkTimeValidity",
         "configuration.uplinkTimeValidity",
         "Uplink time validity",
         "advanced",
         placeholder="none",
         hint="Older messages are not sent any more: 30s, 10m, 12h, 2d. Empty: never too old.",
+    ),
+    Field(
+        "sendMetadata",
+        "configuration.sendMetadata",
+        "Send metadata",
+        "advanced",
+        kind="select",
+        choices=SWITCH,
+        hint="On: only uplinks are sent, their members at top level, without the root.",
+    ),
+    Field(
+        "sendRawDecodedFormat",
+        "configuration.sendRawDecodedFormat",
+        "Decoded payload alone",
+        "advanced",
+        kind="select",
+        choices=SWITCH,
+        hint="On: the body is the decoded payload alone, the whole message where there is none.",
     ),
     Field(
         "signingSecret",
@@ -119,7 +172,87 @@ FIELDS: tuple[Field, ...] = (
         kind="password",
         hint="Standard Webhooks, whsec_...; several, separated by spaces, while you change them.",
     ),
+    Field(
+        "debug",
+        "debug",
+        "Debug",
+        "advanced",
+        kind="select",
+        choices=SWITCH,
+        hint="On: whole requests and answers are kept in the log. It turns itself off after 2 days.",
+    ),
+    Field(
+        "downlinkEnabled",
+        "configuration.downlinkEnabled",
+        "Downlinks",
+        "downlink",
+        kind="select",
+        choices=SWITCH,
+        hint="Off: no downlinks, and no downlink address in what is sent.",
+    ),
+    Field(
+        "downlinkPort",
+        "configuration.downlinkPort",
+        "FPort",
+        "downlink",
+        kind="number",
+        hint="The FPort of downlinks that do not say it, 1 to 224.",
+    ),
+    Field(
+        "downlinkAsId",
+        "configuration.downlinkAsId",
+        "AS ID",
+        "downlink",
+        mono=True,
+        hint="Who asks for downlinks that do not say it.",
+    ),
+    Field(
+        "downlinkAsKey",
+        "configuration.downlinkAsKey",
+        "AS key",
+        "downlink",
+        kind="password",
+        hint="Signs downlinks that bring no key: 32 hexadecimal digits.",
+    ),
+    Field(
+        "tls.verify",
+        "configuration.tls.verify",
+        "Verify certificate",
+        "tls",
+        kind="select",
+        choices=SWITCH,
+        hint="Off: whoever answers is believed, and can read and change your messages.",
+    ),
+    Field(
+        "tls.caCertificate",
+        "configuration.tls.caCertificate",
+        "Trusted authority",
+        "tls",
+        kind="pem",
+        hint="PEM: the authority to trust in the place of the system's.",
+    ),
+    Field(
+        "tls.clientCertificate",
+        "configuration.tls.clientCertificate",
+        "Client certificate",
+        "tls",
+        kind="pem",
+        partner="tls.clientKey",
+        hint="PEM: our certificate and its private key, where the destination asks for one.",
+    ),
+    Field("tls.clientKey", "configuration.tls.clientKey", "Client key", "tls", kind="pem"),
 )
+DEFAULTS: Mapping[str, str] = {
+    "strictMode": "false",
+    "reconnectStrategy": "NORMAL",
+    "strictModeAction": "RESEND",
+    "sendMetadata": "false",
+    "sendRawDecodedFormat": "false",
+    "debug": "false",
+    "downlinkEnabled": "true",
+    "tls.verify": "true",
+}
+"""What a select shows where nothing was chosen."""
 BY_NAME: Mapping[str, Field] = {field.name: field for field in FIELDS}
 
 
@@ -128,7 +261,8 @@ def create_document(form: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -
     document: Document = {"connectorId": "actility-http-iot", "configuration": {}}
     for field in FIELDS:
         value = headers_of(pairs) if field.kind == "headers" else _value(field, form.get(field.name, ""))
-        if value in ({}, None) or (field.group == "proxy" and "proxy" not in form):
+        is_default = str(value).lower() == DEFAULTS.get(field.name, "").lower()
+        if value in ({}, None) or is_default or (field.group == "proxy" and "proxy" not in form):
             continue
         put(document, field.path, value)
     return document
@@ -143,6 +277,8 @@ def change_document(field: Field, form: Mapping[str, str], pairs: Iterable[tuple
     value = _value(field, form.get("value", ""))
     path = "configuration.proxy" if field.name == "proxy.hostname" and value is None else field.path
     put(document, path, value)
+    if field.partner:
+        put(document, BY_NAME[field.partner].path, _value(field, form.get("partner", "")))
     return document
 
 
@@ -194,10 +330,20 @@ def put(document: Document, path: str, value: Any) -> None:
 
 def _value(field: Field, text: str) -> Any:
     """Return what the API wants for a text of a form; None for an empty one."""
-    text = text.strip() if field.kind != "password" else text
+    text = text.replace("\r\n", "\n").strip() if field.kind != "password" else text
     if not text:
         return None
     if field.choices == SWITCH:
         return text in {"true", "on"}
+    if field.kind == "decimal":
+        return _decimal(text)
     # What is no number goes as it is: the API says what is wrong with it.
     return int(text) if field.kind == "number" and text.isascii() and text.isdecimal() else text
+
+
+def _decimal(text: str) -> float | str:
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) else text

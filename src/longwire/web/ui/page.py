@@ -57,6 +57,11 @@ def go_to(request: PageRequest, path: str, **query: str) -> Response[None]:
     return Response(None, status_code=303, headers={"Location": location})
 
 
+def period_of(request: PageRequest) -> str:
+    """Return which period is asked for: `1h` or `24h`."""
+    return "24h" if request.query_params.get("period") == "24h" else "1h"
+
+
 def page_number(request: PageRequest) -> int:
     """Return which page of a list is asked for; the first for anything that is no number."""
     text = request.query_params.get("page", "1")

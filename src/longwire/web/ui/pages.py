@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.errors import LongwireError
+from longwire.web.downlink_door import DownlinkDoor
 from longwire.web.errors import internal_error, status_of
 from longwire.web.identity import Authentication
 from longwire.web.ui.api_client import Refused
@@ -39,9 +40,10 @@ _TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What the pages stand on: the API, who may sign in, and how others reach this server (`base_url`)."""
+    """What the pages stand on: the API, the door of downlinks, who may sign in; `base_url` is how others reach us."""
 
     api: Litestar
+    downlinks: DownlinkDoor
     authentication: Authentication
     sessions: Sessions
     base_url: str
@@ -55,7 +57,7 @@ def make_site(ground: Ground) -> Site:
         SignInPages(ground.authentication, ground.sessions),
         DashboardPages(caller),
         ConnectionsPages(caller),
-        ConnectionPages(caller),
+        ConnectionPages(caller, ground.downlinks.accept),
         DeliveryPages(caller),
         DevicesPages(caller),
         RoutingPages(caller),

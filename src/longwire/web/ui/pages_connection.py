@@ -1,39 +1,35 @@
 """One connection: how it is, what it does, and editing its values in place."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import ServerSentEvent
 
+from longwire.core.errors import Forbidden, InvalidInput, TooManyRequests
+from longwire.core.fields import MASK
 from longwire.web.ui import forms
-from longwire.web.ui.api_client import Api, Refused
-from longwire.web.ui.deliveries_list import list_deliveries
+from longwire.web.ui.api_client import Refused
+from longwire.web.ui.connection_content import Edit, Sending, around, head, settings
 from longwire.web.ui.dialog import Dialog
-from longwire.web.ui.forms import BY_NAME, FIELDS, Field
+from longwire.web.ui.forms import BY_NAME, Field
 from longwire.web.ui.live import Parts, live
 from longwire.web.ui.page import Caller, PageRequest, frame_of, go_to, page_number, visit_of
 from longwire.web.ui.render import page, text
 from longwire.web.ui.toasts import Toast, find_toast
 
-_HEADLINES: Mapping[str, str] = {
-    "CLOSED": "Not reachable",
-    "CLOSING": "In trouble",
-    "AUTHENTICATION_FAILED": "The proxy refuses the credentials",
-    "AUTHENTICATING": "Asking the proxy",
-    "UNREACHABLE": "The worker of this connection does not report",
-    "DEACTIVATED": "Switched off",
-}
 _STALE = 412
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPages:
-    """What the pages of one connection work with."""
+    """What the pages of one connection work with; `accept_downlink` takes what is posted to a downlink address."""
 
     caller: Caller
+    accept_downlink: Callable[[str, str, bytes], Awaitable[bytes]]
 
     def routes(self) -> list[HTTPRouteHandler]:
         """Return the handlers."""
@@ -41,7 +37,7 @@ class ConnectionPages:
         @get("/connections/{number:str}")
         async def show(request: PageRequest, number: str) -> Response[str]:
             name = request.query_params.get("edit", "")
-            return await self._show(request, number, _Edit(BY_NAME.get(name)))
+            return await self._show(request, number, Edit(BY_NAME.get(name)))
 
         @get("/connections/{number:str}/stream")
         async def stream(request: PageRequest, number: str) -> ServerSentEvent:
@@ -54,11 +50,13 @@ class ConnectionPages:
         if not self.caller.is_signed_in(request):
             return None
         api, frame = self.caller.api(request), replace(frame_of(request), now=self.caller.sessions.now())
-        content = _head((await api.get(f"/connections/{number}")).document)
-        content |= await _around(request, api, number)
+        connection = (await api.get(f"/connections/{number}")).document
+        content = head(connection)
+        content |= await around(request, api, connection)
         names = {
             "head": "connection_head",
             "metrics": "metrics",
+            "downlinks": "downlinks",
             "events": "events",
             "deliveries": "deliveries",
         }
@@ -90,18 +88,37 @@ class ConnectionPages:
         @post("/connections/{number:str}/test", status_code=200)
         async def send_sample(request: PageRequest, number: str) -> Response[str]:
             sent = await self.caller.api(request).call("POST", f"/connections/{number}/test", {})
-            return await self._show(request, number, _Edit(), _told(sent.document))
+            return await self._show(request, number, Edit(), _told(sent.document))
 
         @get("/connections/{number:str}/delete")
         async def ask_delete(request: PageRequest, number: str) -> Response[str]:
-            return await self._show(request, number, _Edit(), ask_delete=True)
+            return await self._show(request, number, Edit(deletes=True))
 
         @post("/connections/{number:str}/delete", status_code=200)
         async def remove(request: PageRequest, number: str) -> Response[None]:
             await self.caller.api(request).call("DELETE", f"/connections/{number}")
             return go_to(request, "connections", toast="deleted")
 
-        return [restart, activate, send_sample, ask_delete, remove]
+        @post("/connections/{number:str}/downlinks", status_code=200)
+        async def send_downlink(request: PageRequest, number: str) -> Response[Any]:
+            return await self._send_downlink(request, number)
+
+        return [restart, activate, send_sample, ask_delete, remove, send_downlink]
+
+    async def _send_downlink(self, request: PageRequest, number: str) -> Response[Any]:
+        """Send a downlink as an application would: through the connection's downlink address."""
+        form, api = visit_of(request).form, self.caller.api(request)
+        address: str = (await api.get(f"/connections/{number}")).document["downlinkUrl"]
+        uuid = address.rpartition("/")[2]
+        if uuid == MASK:
+            raise Forbidden("only keys that may send downlinks know a downlink address")
+        try:
+            await self.accept_downlink(uuid, "application/json", msgspec.json.encode(_downlink(form)))
+        except (InvalidInput, Forbidden, TooManyRequests) as problem:
+            reason = str(problem).removeprefix("DevEUI_downlink.")
+            edit = Edit(sending=Sending(form, reason))
+            return await self._show(request, number, edit, Toast("bad", "Not sent", reason))
+        return go_to(request, f"connections/{number}", toast="sent")
 
     async def _ask(self, request: PageRequest, number: str) -> Response[Any]:
         """Ask for confirmation before a changed value is saved."""
@@ -110,7 +127,7 @@ class ConnectionPages:
         if field is None:
             return go_to(request, f"connections/{number}")
         values = [(name, value) for name, value in visit.fields if name != "csrf"]
-        return await self._show(request, number, _Edit(field, visit.form.get("value"), asked=values))
+        return await self._show(request, number, Edit(field, visit.form.get("value"), asked=values))
 
     async def _update(self, request: PageRequest, number: str) -> Response[Any]:
         visit, api = visit_of(request), self.caller.api(request)
@@ -140,35 +157,34 @@ class ConnectionPages:
             if refused.status == _STALE
             else "; ".join(forms.errors_by_field(refused.problems).values())
         )
-        edit = _Edit(field, visit_of(request).form.get("value"), reason)
+        typed = visit_of(request).form.get("value")
+        edit = Edit(field, typed, reason, is_stale=refused.status == _STALE)
         return await self._show(request, number, edit, Toast("bad", "Not saved", reason))
 
     async def _show(
         self,
         request: PageRequest,
         number: str,
-        edit: "_Edit",
+        edit: Edit,
         toast: Toast | None = None,
-        *,
-        ask_delete: bool = False,
     ) -> Response[str]:
         api = self.caller.api(request)
         answer = await api.get(f"/connections/{number}")
         connection = answer.document
         name = connection.get("name") or f"Connection {number}"
         dialog = None
-        if ask_delete:
+        if edit.deletes:
             dialog = _ask_delete(request, number, name, connection["lag"])
         elif edit.asked is not None:
             dialog = _ask_edit(request, number, name, edit.asked)
         return page(
             frame_of(request),
             "connection.html",
-            422 if edit.error else 200,
+            422 if edit.error or edit.sending.error else 200,
             toast=toast or find_toast(request.query_params, name=name),
-            **_head(connection),
-            **await _around(request, api, number),
-            **_settings(connection, edit, visit_of(request).fields),
+            **head(connection),
+            **await around(request, api, connection),
+            **settings(connection, edit, visit_of(request).fields),
             tag=answer.headers.get("etag", "*"),
             query=request.url.query,
             is_first_page=page_number(request) == 1,
@@ -176,63 +192,16 @@ class ConnectionPages:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Edit:
-    """The value that is being edited, as typed, what is wrong with it, and what is asked before it is saved."""
-
-    field: Field | None = None
-    typed: str | None = None
-    error: str = ""
-    asked: list[tuple[str, str]] | None = None
-
-
-async def _around(request: PageRequest, api: Api, number: str) -> dict[str, Any]:
-    """Return metrics, events and deliveries of a connection."""
-    period = "24h" if request.query_params.get("period") == "24h" else "1h"
-    events = await api.get("/events", q_connectionId=number, perPage=8)
-    return {
-        "period": period,
-        "metrics": (await api.get(f"/connections/{number}/metrics")).document,
-        "events": events.document,
-        **await list_deliveries(request, api, number),
+def _downlink(form: Mapping[str, str]) -> dict[str, Any]:
+    port = form.get("fPort", "").strip()
+    content: dict[str, Any] = {
+        "DevEUI": form.get("devEUI", "").strip(),
+        "payload_hex": "".join(form.get("payload", "").split()),
+        "Confirmed": int("confirmed" in form),
     }
-
-
-def _head(connection: dict[str, Any]) -> dict[str, Any]:
-    """Return what the first card needs."""
-    state, waiting = connection["state"], connection["lag"]
-    kept = f"Nothing is lost: {waiting:,} message{'' if waiting == 1 else 's'} wait in order."
-    fix = (
-        "Activate it to go on." if state == "DEACTIVATED" else "Check that the destination runs and answers."
-    )
-    whole = {"name": None, "stateReason": None, "nextReconnectTime": None, "debug": False, **connection}
-    whole["configuration"] = {
-        "description": None,
-        "strictMode": False,
-        "reconnectStrategy": "NORMAL",
-    } | connection["configuration"]
-    return {"connection": whole, "headline": _HEADLINES.get(state, state), "advice": f"{fix} {kept}"}
-
-
-def _settings(
-    connection: Mapping[str, Any], edit: _Edit, pairs: tuple[tuple[str, str], ...]
-) -> dict[str, Any]:
-    """Return the cards of values, one of them perhaps open for editing."""
-    groups: dict[str, list[Field]] = {"basic": [], "proxy": [], "advanced": []}
-    for field in FIELDS:
-        is_edited = field is edit.field
-        value = edit.typed if is_edited and edit.typed is not None else forms.shown(connection, field)
-        groups[field.group].append(forms.filled(field, value, edit.error if is_edited else ""))
-    headers = forms.shown(connection, BY_NAME["headers"]) or {}
-    if edit.field is BY_NAME["headers"] and (edit.error or edit.asked):
-        headers = forms.headers_of(pairs)
-    return {
-        "groups": groups,
-        "editing": edit.field.name if edit.field else "",
-        "open_groups": [edit.field.group] if edit.field else [],
-        "headers": list(headers.items()),
-        "header_error": edit.error if edit.field is BY_NAME["headers"] else "",
-    }
+    if port:
+        content["FPort"] = int(port) if port.isascii() and port.isdecimal() else port
+    return {"DevEUI_downlink": content}
 
 
 def _ask_edit(request: PageRequest, number: str, name: str, fields: list[tuple[str, str]]) -> Dialog:

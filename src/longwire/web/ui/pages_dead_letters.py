@@ -1,5 +1,6 @@
 """Dead letters, and sending many again: counted first, then a job that shows how far it is."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ from longwire.web.ui.render import HTML, page, text
 from longwire.web.ui.toasts import Toast, find_toast
 
 _DEAD = tuple(each.value for each in DEAD_LETTERS)
-_FILTER = ("connection", "devEUI", "outcome", "startTime", "endTime")
+_FILTER = ("connection", "devEUI", "outcome", "startTime", "endTime", "delivered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class DeadLettersPages:
 
         @post("/replays", status_code=200)
         async def start_replay(request: PageRequest) -> Response[Any]:
-            document = {"filter": _replay_filter(visit_of(request).form)}
+            document = _order(visit_of(request).form)
             try:
                 made = await self.caller.api(request).call("POST", "/replays", document)
             except Refused as refused:
@@ -94,21 +95,28 @@ class DeadLettersPages:
         )
 
 
-def _replay_filter(form: Any) -> dict[str, Any]:
+def _order(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return the body of a POST of a replay, from a form or from the filter in the address."""
     outcome = form.get("outcome")
+    if form.get("delivered"):
+        return {"filter": _replay_filter(form, ()), "includeDelivered": True}
+    return {"filter": _replay_filter(form, (outcome,) if outcome else _DEAD)}
+
+
+def _replay_filter(form: Mapping[str, str], outcomes: Sequence[str]) -> dict[str, Any]:
     wanted = {
         "connectionId": form.get("connection"),
         "devEUI": form.get("devEUI"),
         "startTime": form.get("startTime"),
         "endTime": form.get("endTime"),
-        "outcome": [outcome] if outcome else list(_DEAD),
+        "outcome": list(outcomes),
     }
     return {name: value for name, value in wanted.items() if value}
 
 
 async def _dialog(request: PageRequest, api: Api, given: dict[str, str]) -> Dialog:
     """Count what would be sent again, and ask."""
-    document = {"filter": _replay_filter(given), "dryRun": True}
+    document = {**_order(given), "dryRun": True}
     count = (await api.call("POST", "/replays", document)).document["count"]
     base = f"{frame_of(request).prefix}/ui"
     question = (

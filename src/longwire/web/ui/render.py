@@ -92,6 +92,13 @@ def count(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
 
 
+def milliseconds(number: float) -> str:
+    """Return how long something took: `0.8 ms`, `42 ms`, `3.1 s`."""
+    if number >= 1000:  # noqa: PLR2004
+        return f"{number / 1000:.1f} s"
+    return f"{number:.0f} ms" if number >= 10 else f"{number:.1f} ms"  # noqa: PLR2004
+
+
 def _make_environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -105,6 +112,7 @@ def _make_environment() -> Environment:
         "since": since,
         "count": count,
         "duration": duration,
+        "milliseconds": milliseconds,
     }
     environment.filters.update(filters)
     environment.globals.update(tones=TONES, icons=ICONS, ring_arcs=ring_arcs)
