@@ -65,7 +65,8 @@ def test_what_ended_is_counted_by_how_it_ended(api: Api, sink: Sink, dev_euis: l
     road.wait_for_outcomes("DELIVERED", "LOST", "DELIVERED", "EXPIRED")
 
     wait_for_counts(road, (3, 4, 1, 1))
-    assert metrics(road) in api.get("/connections/metrics")
+    listed = api.get("/connections/metrics")
+    assert any(each.items() <= metrics(road).items() for each in listed)
 
 
 def test_what_waits_is_the_lag_and_nothing_else(api: Api, sink: Sink, dev_eui: str) -> None:
