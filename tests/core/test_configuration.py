@@ -37,6 +37,7 @@ def test_the_example_of_the_original_page_is_accepted() -> None:
         "connectorId": "actility-http-iot",
         "name": "Actility to HTTP",
         "active": True,
+        "debug": False,
         "brand": "Your Brand",
         "configuration": {
             "description": "Connection to HTTP",
@@ -60,6 +61,7 @@ def test_absent_members_have_the_defaults_of_the_specification() -> None:
     assert to_document(parse_connection(SMALLEST)) == {
         "connectorId": "actility-http-iot",
         "active": True,
+        "debug": False,
         "alarms": [],
         "upOperations": [],
         "dlOperations": [],
@@ -71,6 +73,7 @@ def test_absent_members_have_the_defaults_of_the_specification() -> None:
             "sendMetadata": False,
             "sendRawDecodedFormat": False,
             "downlinkEnabled": True,
+            "lrcCompliance": False,
             "maxInFlight": 16,
             "requestTimeout": "10s",
             "blamePeriod": 30,
@@ -101,7 +104,6 @@ def test_absent_members_have_the_defaults_of_the_specification() -> None:
         (document(upOperations="x"), "upOperations", "expected an array"),
         (document(upOperations=[{"type": "filter"}]), "upOperations", "not available yet: upOperations"),
         (document(dlOperations=[1]), "dlOperations", "not available yet: dlOperations"),
-        (document(debug=False), "debug", "not available yet: debug"),
         ({"connectorId": "actility-http-iot"}, "configuration", "required"),
         (document(configuration=None), "configuration", "expected an object, got null"),
         (document(configuration=[]), "configuration", "expected an object, got an array"),
@@ -144,8 +146,6 @@ def test_a_wrong_member_is_refused_by_its_path(body: Any, field: str, words: str
 
 
 NOT_BUILT = {
-    "lrcCompliance": True,
-    "tunnelInterfaceAuthenticationKey": "00" * 16,
     "maxRequestsPerSecond": 5,
     "strictModeAction": "CLOSE",
     "tls": {"verify": False},
@@ -175,8 +175,8 @@ def test_what_is_not_built_yet_is_built_or_refused_by_name_and_never_ignored(nam
 
 
 def test_the_refusal_of_what_is_not_built_yet_has_its_own_code_and_words() -> None:
-    with pytest.raises(InvalidDocument, match=r"^not available yet: debug$") as error:
-        parse_connection(document(debug=True))
+    with pytest.raises(InvalidDocument, match=r"^not available yet: upOperations$") as error:
+        parse_connection(document(upOperations=[{"type": "filter"}]))
     assert error.value.code == NotAvailableYet.code
 
 

@@ -179,12 +179,9 @@ def test_a_pattern_that_cannot_be_read_is_refused_with_the_position(
 
 NOT_BUILT: dict[str, list[tuple[str, Any]]] = {
     "connections": [
-        ("debug", True),
         ("alarms", [{"startTime": "2026-01-01T00:00:00Z", "uplinkRateMinPerHour": 1}]),
         ("upOperations", [{"type": "filter", "keepDeviceUplink": True}]),
         ("dlOperations", [{"type": "callProcessor", "id": "CHIRPSTACK"}]),
-        ("configuration.lrcCompliance", True),
-        ("configuration.tunnelInterfaceAuthenticationKey", "0" * 32),
     ],
     "networkServers": [
         ("type", "chirpstack"),
@@ -228,12 +225,6 @@ LATER_ROUTES = [
     ("POST", "/encode"),
     ("POST", "/encode/code"),
     ("POST", "/processor/execute"),
-    ("GET", "/apiKeys"),
-    ("POST", "/apiKeys"),
-    ("DELETE", "/apiKeys/1"),
-    ("GET", "/audit"),
-    ("POST", "/oauth/token"),
-    ("POST", "/oauth/tokenSwagger"),
 ]
 
 

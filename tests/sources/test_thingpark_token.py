@@ -25,9 +25,9 @@ from tests.sources.lrc_requests import (
 )
 
 from longwire.core.errors import Forbidden, InvalidInput
+from longwire.core.lrc_tunnel import token
 from longwire.core.message import ROOTS
 from longwire.core.network_server import NetworkServer
-from longwire.sources.thingpark import token
 
 VECTOR_KEY = "c6f5e3b263092120b8766b9aed9c41b4"
 VECTOR_QUERY = (

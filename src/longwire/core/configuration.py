@@ -1,7 +1,7 @@
 """The document of a connection: parse, defaults, secrets and their masks, what a change asks of the engine."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -40,6 +40,14 @@ class Signing:
 
 
 @dataclass(frozen=True, slots=True)
+class LrcCompliance:
+    """Whether to deliver as an LRC does, and the tunnel key; its repr shows none."""
+
+    is_on: bool = False
+    key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """What the connector `actility-http-iot` needs; header values and the URL are compiled patterns."""
 
@@ -63,6 +71,7 @@ class Configuration:
     signing: Signing | None = None
     proxy: ConfiguredProxy | None = None
     tls: TlsSettings = TlsSettings()  # noqa: RUF009 - a frozen value
+    lrc: LrcCompliance = LrcCompliance()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +129,17 @@ def _parse_configuration(document: Document, stored: Connection | None) -> Confi
         uplink_time_validity=parse_validity(document),
         max_requests_per_second=document.number("maxRequestsPerSecond"),
         signing=_parse_signing(document, before.signing if before else None),
+        lrc=_parse_lrc(document, before.lrc if before else LrcCompliance()),
     )
 
 
 def _parse_downlink_as(document: Document, stored: Credentials) -> Credentials:
     return Credentials(document.text("downlinkAsId"), document.secret("downlinkAsKey", stored.as_key))
+
+
+def _parse_lrc(document: Document, stored: LrcCompliance) -> LrcCompliance:
+    key = document.secret("tunnelInterfaceAuthenticationKey", stored.key)
+    return LrcCompliance(document.boolean("lrcCompliance"), key)
 
 
 def _parse_proxy(document: Document, stored: ConfiguredProxy | None) -> ConfiguredProxy | None:
@@ -207,6 +222,8 @@ def _configuration_document(configuration: Configuration) -> dict[str, Any]:
         "downlinkAsId": configuration.downlink_as.as_id,
         "downlinkAsKey": configuration.downlink_as.as_key,
         "downlinkPort": configuration.downlink_port,
+        "lrcCompliance": configuration.lrc.is_on,
+        "tunnelInterfaceAuthenticationKey": configuration.lrc.key,
         "maxInFlight": configuration.max_in_flight,
         "requestTimeout": f"{configuration.request_timeout // _SECOND}s",
         "blamePeriod": configuration.blame_period // _SECOND,
@@ -245,7 +262,7 @@ def map_secrets(document: Mapping[str, Any], change: Callable[[str, str], str]) 
         name: change(f"configuration.headers.{name.lower()}", value) if is_secret_header(name) else value
         for name, value in configuration["headers"].items()
     }
-    for name in ("signingSecret", "downlinkAsKey"):
+    for name in ("signingSecret", "downlinkAsKey", "tunnelInterfaceAuthenticationKey"):
         if name in configuration:
             configuration[name] = change(f"configuration.{name}", configuration[name])
     for group, name in (("proxy", "password"), ("tls", "clientKey")):

@@ -22,6 +22,7 @@ class StrictModeAction(Enum):
 
 
 _SECOND = timedelta(seconds=1)
+_KEY = Text(pattern=r"[0-9A-Fa-f]{32}|\*{5}", says="expected 32 hexadecimal digits")
 _PEM = Text(longest=64 * 1024, format="pem")
 
 PROXY = Object(
@@ -104,11 +105,21 @@ CONFIGURATION = Object(
         ),
         "downlinkAsId": Member(kind=AS_ID, description="Who asks for downlinks that do not say it."),
         "downlinkAsKey": Member(
-            kind=Text(pattern=r"[0-9A-Fa-f]{32}|\*{5}", says="expected 32 hexadecimal digits"),
+            kind=_KEY,
             description="What downlinks are signed with that bring no key.",
             secret=True,
         ),
         "downlinkPort": Member(kind=PORT, description="The FPort of downlinks that do not say it."),
+        "lrcCompliance": Member(
+            kind=Boolean(),
+            description="True: messages are delivered as an LRC does, with its query parameters.",
+            default=False,
+        ),
+        "tunnelInterfaceAuthenticationKey": Member(
+            kind=_KEY,
+            description="With lrcCompliance: the tunnel key that makes the Token; absent: there is none.",
+            secret=True,
+        ),
         "uplinkTimeValidity": Member(
             kind=VALIDITY,
             description="The age at which a message that could not be sent expires.",
@@ -142,12 +153,6 @@ CONFIGURATION = Object(
         "proxy": Member(kind=PROXY, description="The proxy through which the destination is reached."),
         "tls": Member(kind=TLS, description="Certificates, and whether they are verified."),
     },
-    planned=frozenset(
-        {
-            "lrcCompliance",
-            "tunnelInterfaceAuthenticationKey",
-        }
-    ),
     elsewhere={name: name for name in ("name", "active", "debug", "brand", "alarms", "connectorId")},
 )
 

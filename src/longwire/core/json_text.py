@@ -175,3 +175,8 @@ def scalar_text(raw: bytes) -> str | None:
             return None
         case _:
             return raw.decode("ascii")
+
+
+def member_text(members: Mapping[str, msgspec.Raw], name: str) -> str:
+    """Return a member's text, a number as written; empty when it is absent, null or no scalar."""
+    return (scalar_text(bytes(members[name])) or "") if name in members else ""

@@ -10,6 +10,7 @@ from longwire.core.delivery import Outcome
 from longwire.core.destination import render_target
 from longwire.core.headers import is_secret_header
 from longwire.core.http import HttpRequest
+from longwire.core.lrc_tunnel import UNNAMED, Tunnel, with_tunnel_query
 from longwire.core.message import with_downlink_url
 from longwire.core.pattern import MAX_RENDERED_BYTES
 from longwire.core.reading import OverBudget, Reading, read_message
@@ -75,7 +76,7 @@ def build_request(target: Target, body: bytes, sending: Sending) -> Prepared | C
     request = HttpRequest(
         endpoint=configuration.destination.endpoint,
         method="POST",
-        target=target_text,
+        target=_for_tunnel(configuration, target_text, body, sending),
         headers=_own_headers(sending, configured)
         + _signature(configuration, sending, sent)
         + tuple(configured),
@@ -98,6 +99,14 @@ def _sent_body(target: Target, body: bytes) -> bytes | CannotRender:
         payload = bytes(members.get("payload", b"null"))
         return whole if payload == b"null" else payload
     return whole
+
+
+def _for_tunnel(configuration: Configuration, target: str, body: bytes, sending: Sending) -> str:
+    """Return path and query as an LRC would write them, where the connection asks for that."""
+    if not configuration.lrc.is_on:
+        return target
+    tunnel = Tunnel(configuration.downlink_as.as_id or UNNAMED, configuration.lrc.key)
+    return with_tunnel_query(target, body, tunnel, sending.webhook_id, sending.at)
 
 
 def _own_headers(sending: Sending, configured: list[tuple[str, bytes]]) -> tuple[tuple[str, bytes], ...]:

@@ -1,8 +1,7 @@
 """ThingPark: requests of the LRC tunnel, their Token, and the messages in them (specification, section 8)."""
 
-import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 
@@ -10,6 +9,8 @@ import msgspec
 
 from longwire.core import json_text
 from longwire.core.errors import Forbidden, InvalidInput, TooLarge, UnsupportedMediaType
+from longwire.core.json_text import member_text
+from longwire.core.lrc_tunnel import is_join_report, token, token_elements
 from longwire.core.message import (
     MAX_MESSAGE_BYTES,
     OWN_LINK_MEMBERS,
@@ -66,19 +67,14 @@ def parse(request: IngestRequest, server: NetworkServer) -> Message:
         network_server_id=request.network_server_id,
         root=root,
         dev_eui=dev_eui,
-        order_key=dev_eui or f"{root}:{_text(members, 'Lrrid')[:_LONGEST_GATEWAY]}",
+        order_key=dev_eui or f"{root}:{member_text(members, 'Lrrid')[:_LONGEST_GATEWAY]}",
         f_cnt=_counter(root, members),
         body=body,
         fingerprint=_fingerprint((request.network_server_id, root, dev_eui or ""), members, text),
         received_at=request.received_at,
-        aged_from=_aged_from(_text(members, "Time"), request.received_at),
+        aged_from=_aged_from(member_text(members, "Time"), request.received_at),
         sighting=sighting_of(members),
     )
-
-
-def token(elements: str, query: str, key: str) -> str:
-    """Return the Token: SHA-256 in lower-case hex of the body elements, the decoded query before it, and the key."""
-    return hashlib.sha256(f"{elements}{query}{key}".encode()).hexdigest()
 
 
 def _is_xml(content_type: str) -> bool:
@@ -100,16 +96,11 @@ def _dev_eui(root: str, members: Members) -> DevEui:
     raw = bytes(members["DevEUI"])
     if not raw.startswith(b'"'):
         raise InvalidInput(f"{root}.DevEUI", "expected a string of 16 hexadecimal digits")
-    return parse_dev_eui(_text(members, "DevEUI"), f"{root}.DevEUI")
-
-
-def _text(members: Members, name: str) -> str:
-    """Return a member's text, a number as written; empty when it is absent, null or no scalar."""
-    return (json_text.scalar_text(bytes(members[name])) or "") if name in members else ""
+    return parse_dev_eui(member_text(members, "DevEUI"), f"{root}.DevEUI")
 
 
 def _counter(root: str, members: Members) -> int | None:
-    text = _text(members, _COUNTERS.get(root, ""))
+    text = member_text(members, _COUNTERS.get(root, ""))
     return int(text) if text.isdecimal() and text.isascii() and len(text) <= len(str(_MAX_COUNTER)) else None
 
 
@@ -119,7 +110,7 @@ def _fingerprint(sender: tuple[str, str, str], members: Members, body: bytes) ->
     `sender` is the network server, the root and the device.
     """
     network_server_id, root, _ = sender
-    counter, time = _text(members, _COUNTERS.get(root, "")), _text(members, "Time")
+    counter, time = member_text(members, _COUNTERS.get(root, "")), member_text(members, "Time")
     if not counter or not time:
         return fingerprint(network_server_id, body)
     return fingerprint(*sender, counter, time)
@@ -172,7 +163,7 @@ def _split_token(query: str) -> tuple[str, str]:
 
 def _check_token(query: tuple[str, str], root: str, members: Members, server: NetworkServer) -> None:
     signed, given = query
-    if _is_signed(unquote(signed), given, _token_elements(root, members), server.as_key or ""):
+    if _is_signed(unquote(signed), given, token_elements(root, members), server.as_key or ""):
         return
     if not (server.accept_unsigned_reports and _may_be_unsigned(root, members, given)):
         raise Forbidden("Token: missing or wrong for this network server's asKey")
@@ -185,7 +176,7 @@ def _may_be_unsigned(root: str, members: Members, given: str) -> bool:
     roots nobody can tell what a right Token is. (docs/decisions/0002-unsigned-reports.md)
     """
     if root == "DevEUI_uplink":
-        return _is_join_report(root, members)
+        return is_join_report(root, members)
     return not given or root not in _PUBLISHED_ELEMENTS
 
 
@@ -196,22 +187,3 @@ def _is_signed(query: str, given: str, elements: str, key: str) -> bool:
         for each in {key, key.lower()}
     ]
     return any(found)
-
-
-def _is_join_report(root: str, members: Members) -> bool:
-    return root == "DevEUI_uplink" and "rawJoinRequest" in members and "payload_hex" not in members
-
-
-def _token_elements(root: str, members: Members) -> str:
-    if root == "DevEUI_location":
-        return _text(members, "CustomerID") + _text(members, "DevEUI").lower()
-    if root == "DevEUI_uplink" and not _is_join_report(root, members):
-        f_port = _text(members, "FPort") or "0"
-        return (
-            _joined(members, ("CustomerID", "DevEUI")) + f_port + _joined(members, ("FCntUp", "payload_hex"))
-        )
-    return _joined(members, ("CustomerID", "DevEUI", "FPort", "FCntDn"))
-
-
-def _joined(members: Members, names: Iterable[str]) -> str:
-    return "".join(_text(members, name) for name in names)
