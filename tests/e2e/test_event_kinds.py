@@ -9,6 +9,7 @@ from tests.e2e.longwire_process import Longwire
 from tests.e2e.lrc import uplink
 from tests.e2e.sink import CLOSE, HANG, OK, Reply, Sink, answer_in_turn
 from tests.e2e.waiting import wait_until
+from tests.net.dns_server import DnsServer
 
 NO_HTTP = Reply(raw=b"220 mail.example ESMTP\r\n")
 
@@ -193,3 +194,35 @@ def test_no_secret_gets_into_an_event_whatever_the_destination_echoes(
     )
     assert secret[:10] not in shown.replace(road.connection["downlinkUrl"], "")
     assert "QUJDQUJD" not in shown
+
+
+def test_a_destination_that_moves_to_a_blocked_address_is_told_with_the_setting(
+    longwire: Callable[..., Longwire], sink: Sink, dev_eui: str
+) -> None:
+    sink.answer = lambda _: Reply(headers=(("Connection", "close"),))
+    with DnsServer({"moving.example": ["127.0.0.1"]}, ttl_s=0) as names:
+        server = longwire({"LONGWIRE_RESOLVER": names.address}).start()
+        url = f"http://moving.example:{sink.address[1]}/"
+        road = build_road(server.api, connection_document(url), [dev_eui])
+        road.send(uplink(dev_eui, 1))
+        road.wait_for_outcomes("DELIVERED")
+        names.names["moving.example"] = ["10.1.2.3"]
+        road.send(uplink(dev_eui, 2))
+        event = wait_for(server.api, "con-1002", of(road))
+
+    assert event["data"]["cause"].startswith("blocked-address: ")
+    assert "LONGWIRE_ALLOW_DESTINATIONS=loopback,10.1.2.3/32" in event["message"]
+
+
+def test_a_proxy_that_refuses_the_credentials_is_told_without_them(
+    api: Api, sink: Sink, dev_eui: str
+) -> None:
+    sink.answer = lambda _: Reply(407, (("Proxy-Authenticate", 'Basic realm="x"'),))
+    proxy = {"hostname": sink.url("").rstrip("/"), "username": "ann", "password": "pass-canary-0123"}
+    road = build_road(api, connection_document("http://destination.example/", proxy=proxy), [dev_eui])
+    road.send(uplink(dev_eui, 1))
+
+    event = wait_for(api, "con-1003", of(road))
+    assert event["level"] == "error"
+    assert "configuration.proxy.username and password" in event["message"]
+    assert "pass-canary" not in json.dumps(events_of(api))

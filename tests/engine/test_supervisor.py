@@ -11,6 +11,7 @@ from tests.engine.supervised import Supervised
 from longwire import log
 from longwire.core.connection_state import Status
 from longwire.core.errors import StorageUnavailable
+from longwire.core.event import Kind
 from longwire.engine import lane as lane_module
 
 DISK_FULL = StorageUnavailable("the store cannot write: disk full")
@@ -183,6 +184,9 @@ async def test_a_lane_that_crashed_is_run_again_and_its_sisters_go_on(
 
     assert sorted(server.names) == ["A1", "B1"]
     assert set((await stage.outcomes()).values()) == {"DELIVERED"}
+    assert [(each.kind, each.connection_id, each.cause) for each in stage.events] == [
+        (Kind.CONNECTION_CRASHED, bad, "ZeroDivisionError")
+    ]
 
 
 async def test_a_command_that_could_not_be_recorded_is_not_forgotten(

@@ -95,6 +95,14 @@ class Kind(Enum):
         "Connection {connection} was deleted; messages that waited and are DISCARDED now: {discarded}",
         "What was discarded stays in the log and can be replayed to another connection",
     )
+    CONNECTION_CRASHED = Entry(
+        "con-1012",
+        Level.ERROR,
+        "Internal error",
+        "Connection {connection} was stopped by an error in Longwire and started again {times}: {cause}",
+        "Messages are kept; please report it with the lines of the program's log that tell the error",
+        is_counted=True,
+    )
     DEBUG_ENDED = Entry(
         "con-1011",
         Level.INFO,

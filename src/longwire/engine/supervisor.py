@@ -9,6 +9,7 @@ from longwire.clock import sleep
 from longwire.core.configuration import Run, plan_changes
 from longwire.core.connection_state import Event
 from longwire.core.errors import NotFound, StorageUnavailable
+from longwire.core.event import Kind, Occurrence
 from longwire.core.request import Target
 from longwire.engine.lane import GRACE, Desired, Lane, Tools
 from longwire.storage.configurations import Configurations
@@ -123,12 +124,19 @@ class Supervisor:
                 return None
             except StorageUnavailable as error:
                 log.warning(log.LANE_STORAGE_WAITED, connection=connection_id, error=str(error))
-            except Exception:  # noqa: BLE001 - the lane's edge: one lane's bug must not end the others
-                log.error(log.LANE_RUN_CRASHED, connection=connection_id)
+            except Exception as error:  # noqa: BLE001 - the lane's edge: one lane's bug must not end the others
+                self._tell_crash(connection_id, error)
                 begin = Event.RESUME
             if seat.is_stopping and (self._stopping or not seat.is_deactivating):
                 return None
             await sleep(self._tools.clock, CRASH_PAUSE)
+
+    def _tell_crash(self, connection_id: int, error: Exception) -> None:
+        log.error(log.LANE_RUN_CRASHED, connection=connection_id)
+        while isinstance(error, ExceptionGroup):  # a lane runs its tasks in a group
+            error = error.exceptions[0]
+        now = self._tools.clock.now()
+        self._tools.tell(Occurrence(Kind.CONNECTION_CRASHED, now, connection_id, type(error).__name__))
 
     async def _run_once(self, seat: _Seat, desired: Desired, begin: Event) -> None:
         lane = seat.lane = Lane(desired, self._tools)
