@@ -106,7 +106,10 @@ async def test_a_socket_closed_before_any_byte_is_a_reset(client: Client) -> Non
         failure = await client.send(there.request(), LATER)
 
     assert failure == TransportFailure(
-        Cause.RESET, "the destination closed the connection before it answered", f"127.0.0.1:{there.port}"
+        Cause.RESET,
+        "the destination closed the connection before it answered",
+        f"127.0.0.1:{there.port}",
+        request_written=True,
     )
 
 
@@ -153,7 +156,9 @@ async def test_a_destination_that_says_nothing_is_a_timeout(client: Client) -> N
     async with Destination(say_nothing) as there:
         failure = await client.send(there.request(), SOON)
 
-        assert failure == TransportFailure(Cause.TIMEOUT, "no answer in time", f"127.0.0.1:{there.port}")
+        assert failure == TransportFailure(
+            Cause.TIMEOUT, "no answer in time", f"127.0.0.1:{there.port}", request_written=True
+        )
         async with asyncio.timeout(5):
             await there.peers[0].gone.wait()
 
@@ -278,7 +283,9 @@ async def test_closing_ends_what_is_under_way_with_a_failure(client: Client) -> 
         await client.close()
         failure = await sending
 
-    assert failure == TransportFailure(Cause.RESET, "Longwire is stopping", f"127.0.0.1:{there.port}")
+    assert failure == TransportFailure(
+        Cause.RESET, "Longwire is stopping", f"127.0.0.1:{there.port}", request_written=True
+    )
 
 
 async def test_closing_does_not_take_an_answer_back_that_has_begun(client: Client) -> None:

@@ -166,7 +166,9 @@ async def test_a_proxy_that_says_nothing_is_a_timeout(client: Client) -> None:
     async with proxy_at("http", say_nothing) as running:
         failure = await client.send(through(to_nowhere(), by(running, "http")), SOON)
 
-    assert failure == TransportFailure(Cause.TIMEOUT, "no answer in time", f"127.0.0.1:{running.port}")
+    assert failure == TransportFailure(
+        Cause.TIMEOUT, "no answer in time", f"127.0.0.1:{running.port}", request_written=True
+    )
 
 
 async def test_garbage_is_malformed_and_never_shows_the_credentials(client: Client) -> None:

@@ -1,7 +1,7 @@
 """Bytes to an answer, without a socket: however the bytes are cut, the same answer comes out."""
 
-import asyncio
 import itertools
+import time
 from collections.abc import Iterable
 
 import pytest
@@ -228,13 +228,12 @@ EXPENSIVE = {
 @pytest.mark.parametrize(("begin", "drip"), EXPENSIVE.values(), ids=EXPENSIVE)
 async def test_no_head_costs_more_than_its_length(begin: bytes, drip: bytes) -> None:
     reader = ResponseReader()
-    loop = asyncio.get_running_loop()
-    started = loop.time()
+    started = time.process_time()
     decided = reader.feed(begin)
     while not decided:
         decided = reader.feed(drip)
 
-    assert loop.time() - started < 5
+    assert time.process_time() - started < 5
     assert reader.problem is not None
 
 
