@@ -82,7 +82,7 @@ async def find_deliveries(database: Database, wanted: DeliveryFilter, page: Page
         .offset(page.offset)
     )
     counts, rows = await database.read(
-        lambda sql: (sql.execute(_counts(candidates, matches)).all(), sql.execute(_rows(ids)).all())
+        lambda sql: (sql.execute(_counts(wanted, candidates, matches)).all(), sql.execute(_rows(ids)).all())
     )
     return Found(sum(each.matching for each in counts), rows, from_micros(_cut_at(counts)))
 
@@ -97,7 +97,7 @@ async def _find_text(database: Database, wanted: DeliveryFilter, text: str, page
         .limit(TEXTS_READ)
     )
     rows, counts = await database.read(
-        lambda sql: (sql.execute(query).all(), sql.execute(_counts(candidates, sa.true())).all())
+        lambda sql: (sql.execute(query).all(), sql.execute(_counts(wanted, candidates, sa.true())).all())
     )
     found: list[int] = []
     for begin in range(0, len(rows), READ_AT_ONCE):
@@ -159,14 +159,17 @@ async def scan(
     return found, Mark(rows[-1].received_at, rows[-1].id) if len(rows) == READ_AT_ONCE else None
 
 
-def _counts(candidates: sa.Subquery, matches: sa.ColumnElement[bool]) -> sa.Select[int, int, Any]:
+def _counts(
+    wanted: DeliveryFilter, candidates: sa.Subquery, matches: sa.ColumnElement[bool]
+) -> sa.Select[int, int, Any]:
     """Return how many candidates each index gave, how many of them match, and the oldest."""
-    columns = (
+    query = sa.select(
         sa.func.count().label("looked_at"),
         sa.func.count(sa.case((matches, 1))).label("matching"),
         sa.func.min(candidates.c.received_at).label("oldest"),
     )
-    return sa.select(*columns).group_by(candidates.c.part)
+    # Grouping is sorting: only where there can be several.
+    return query if wanted.may_be_delivered else query.group_by(candidates.c.part)
 
 
 def _cut_at(counts: Sequence[Row[Any]]) -> int | None:
