@@ -117,19 +117,23 @@ def test_a_device_named_twice_counts_once() -> None:
         ({"connectors": [1]}, "connectors[0]", "expected an object, got an integer"),
         ({"connectors": [{}]}, "connectors[0].connectionId", "required"),
         ({"connectors": [{"connectionId": 7}]}, "connectors[0].connectionId", "expected a string"),
-        ({"connectors": [{"connectionId": ""}]}, "connectors[0].connectionId", "there is no such connection"),
+        ({"connectors": [{"connectionId": ""}]}, "connectors[0].connectionId", "expected an id, digits"),
         (
             {"connectors": [{"connectionId": "x"}]},
             "connectors[0].connectionId",
-            "there is no such connection",
+            "expected an id, digits",
         ),
         (
             {"connectors": [{"connectionId": "-1"}]},
             "connectors[0].connectionId",
-            "there is no such connection",
+            "expected an id, digits",
         ),
-        ({"connectors": [{"connectionId": "１"}]}, "connectors[0].connectionId", "no such connection"),  # noqa: RUF001
-        ({"connectors": [{"connectionId": "9" * 19}]}, "connectors[0].connectionId", "no such connection"),
+        ({"connectors": [{"connectionId": "１"}]}, "connectors[0].connectionId", "expected an id, digits"),  # noqa: RUF001
+        (
+            {"connectors": [{"connectionId": "9" * 19}]},
+            "connectors[0].connectionId",
+            "expected an id, digits",
+        ),
         ({"connectors": [{"connectionId": "7", "id": 1}]}, "connectors[0].id", "expected a string"),
         (
             {"connectors": [{"connectionId": "7", "configuration": {"x": 1}}]},

@@ -7,7 +7,7 @@ from longwire.core.connection_state import Status
 from longwire.core.document import Member, Object
 from longwire.core.downlink import AS_ID, PORT
 from longwire.core.headers import HEADERS
-from longwire.core.kinds import TIME, Boolean, Choice, Duration, EmptyList, Integer, Number, Text
+from longwire.core.kinds import ID, TIME, Boolean, Choice, Duration, EmptyList, Integer, Number, Text
 from longwire.core.schedule import Strategy
 from longwire.core.validity import VALIDITY
 
@@ -159,7 +159,7 @@ CONFIGURATION = Object(
 CONNECTION = Object(
     name="Connection",
     members={
-        "id": Member(kind=Text(pattern="[0-9]{1,18}"), description="The id.", read_only=True, required=True),
+        "id": Member(kind=ID, description="The id.", read_only=True, required=True),
         "connectorId": Member(
             kind=Choice((CONNECTOR_ID,)), description="The kind of destination.", required=True
         ),

@@ -6,7 +6,7 @@ from typing import Any
 
 from longwire.core.document import Document, Member, Object, read_body
 from longwire.core.fields import without_none
-from longwire.core.kinds import DEV_EUI, TIME, Integer, ListOf, Number, Text
+from longwire.core.kinds import DEV_EUI, ID, TIME, Integer, ListOf, Number, Text
 from longwire.core.message import DevEui, parse_dev_eui
 from longwire.core.sighting import LONGEST_WORD, MAX_TAGS, NOTHING_LEARNED, Learned
 
@@ -29,7 +29,7 @@ DEVICE = Object(
             description="The network server it belongs to: that of its first uplink, unless set by hand.",
         ),
         "connectionIds": Member(
-            kind=ListOf(Text(pattern="[0-9]{1,18}", says="there is no such connection"), MAX_OWN_CONNECTIONS),
+            kind=ListOf(ID, MAX_OWN_CONNECTIONS),
             description="Connections its messages go to, besides those of its flows.",
             default=[],
         ),

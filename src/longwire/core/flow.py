@@ -7,7 +7,7 @@ from typing import Any
 
 from longwire.core.document import Document, Member, Object, read_body
 from longwire.core.fields import without_none
-from longwire.core.kinds import DEV_EUI, Boolean, Choice, EmptyList, ListOf, Text
+from longwire.core.kinds import DEV_EUI, ID, Boolean, Choice, EmptyList, ListOf, Text
 from longwire.core.message import DevEui, parse_dev_eui
 from longwire.core.sighting import LONGEST_WORD, MAX_TAGS, DriverRef, fold_tags
 from longwire.core.validity import VALIDITY, Validity, parse_validity
@@ -50,7 +50,7 @@ _CONNECTOR = Object(
     members={
         "id": Member(kind=Text(), description="The caller's own id of this entry."),
         "connectionId": Member(
-            kind=Text(pattern="[0-9]{1,18}", says="there is no such connection"),
+            kind=ID,
             description="The connection the messages go to.",
             required=True,
         ),

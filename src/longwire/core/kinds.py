@@ -93,7 +93,7 @@ class Text:
         if len(text) > self.longest:
             return f"longer than {self.longest} characters"
         if self.pattern is not None and not re.fullmatch(self.pattern, text):
-            return self.says
+            return self.says or f"does not match {self.pattern}"
         return None
 
     def schema(self, of: Describe) -> Schema:  # noqa: ARG002 - nothing inside
@@ -377,6 +377,8 @@ class Anything:
 
 DEV_EUI = Text(pattern="(?:[:-]*[0-9A-Fa-f]){16}[:-]*", says="expected 16 hexadecimal digits")
 """A DevEUI: what `message.parse_dev_eui` reads."""
+ID = Text(pattern="[0-9]{1,18}", says="expected an id, digits")
+"""The id of a connection, a flow, a delivery: a number as its digits."""
 TIME = Text(format="date-time")
 """A time as ISO 8601 in UTC with milliseconds: what answers hold."""
 

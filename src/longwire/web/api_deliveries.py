@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.configuration import Connection
 from longwire.core.document import Member, Object, read_body
-from longwire.core.kinds import Text
+from longwire.core.kinds import ID, Text
 from longwire.storage.activity import Activity
 from longwire.storage.configurations import Configurations
 from longwire.storage.queue_sql import Queue
@@ -41,7 +41,7 @@ _TARGET = Object(
     name="ReplayTarget",
     members={
         "connectionId": Member(
-            kind=Text(pattern="[0-9]{1,18}", says="expected an id, digits"),
+            kind=ID,
             description="Another connection: it gets a new delivery of the message.",
         )
     },

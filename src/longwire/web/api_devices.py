@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from longwire.core.device import DEVICE, parse_device
 from longwire.core.document import Member
 from longwire.core.errors import InvalidInput, NotFound
-from longwire.core.kinds import Boolean, Text
+from longwire.core.kinds import ID, Boolean, Text
 from longwire.core.message import DevEui, parse_dev_eui
 from longwire.core.sighting import LONGEST_WORD
 from longwire.storage.devices import DeviceFilter, Devices, StoredDevice
@@ -27,7 +27,7 @@ _FILTER = {
     "tag": Member(kind=Text(longest=LONGEST_WORD), description="A whole tag, in any case."),
     "networkServerId": Member(kind=Text(), description="The network server they belong to."),
     "connectionId": Member(
-        kind=Text(pattern="[0-9]{1,18}", says="expected a connection's id"),
+        kind=ID,
         description="A connection that was added to them by hand.",
     ),
     "configured": Member(kind=Boolean(), description="True: only those that were set up or changed by hand."),

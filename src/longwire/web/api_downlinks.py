@@ -12,7 +12,7 @@ from longwire.core.access import Right
 from longwire.core.connector import CONNECTION
 from longwire.core.document import Member, Object
 from longwire.core.downlink import Status
-from longwire.core.kinds import TIME, Boolean, Choice, Integer, Nullable, Text
+from longwire.core.kinds import ID, TIME, Boolean, Choice, Integer, Nullable, Text
 from longwire.core.message import parse_dev_eui
 from longwire.storage.configurations import Configurations
 from longwire.storage.downlinks import Downlinks, Filter
@@ -23,20 +23,19 @@ from longwire.web.paging import PAGING, page_headers, parse_page
 from longwire.web.query import read_query
 from longwire.web.shapes import iso_micros
 
-_ID = Text(pattern="[0-9]{1,18}")
 _STATUS = Choice(tuple(each.value for each in Status))
 _FILTER = {
     "devEUI": Member(kind=Text(), description="Of this device."),
-    "connectionId": Member(kind=_ID, description="Of this connection."),
+    "connectionId": Member(kind=ID, description="Of this connection."),
     "status": Member(kind=_STATUS, description="With this status."),
 }
 DOWNLINK_STATE = Object(
     name="SentDownlink",
     members={
-        "id": Member(kind=_ID, description="The id.", required=True),
+        "id": Member(kind=ID, description="The id.", required=True),
         "correlationId": Member(kind=Text(), description="Its `CorrelationID` in reports.", required=True),
         "devEUI": Member(kind=Text(), description="The device.", required=True),
-        "connectionId": Member(kind=_ID, description="The connection it came by.", required=True),
+        "connectionId": Member(kind=ID, description="The connection it came by.", required=True),
         "networkServerId": Member(kind=Text(), description="Where it goes.", required=True),
         "fPort": Member(kind=Integer(1, 224), description="The port.", required=True),
         "payloadHex": Member(kind=Text(), description="The payload.", required=True),

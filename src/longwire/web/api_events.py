@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from sqlalchemy.engine import Row
 
 from longwire.core.document import Member
-from longwire.core.kinds import Text
+from longwire.core.kinds import ID, Text
 from longwire.storage.events import EventFilter, Events
 from longwire.web.answers import EVENT
 from longwire.web.operation import described, listing
@@ -21,7 +21,7 @@ from longwire.web.shapes import iso_micros
 _LONGEST_TEXT = 200
 _TIME = Text(format="date-time")
 _FILTER = {
-    "q_connectionId": Member(kind=Text(pattern="[0-9]{1,18}"), description="Of this connection."),
+    "q_connectionId": Member(kind=ID, description="Of this connection."),
     "startTime": Member(kind=_TIME, description="From this time on."),
     "endTime": Member(kind=_TIME, description="Before this time."),
     "q": Member(kind=Text(longest=_LONGEST_TEXT), description="With this text."),

@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.document import Member
 from longwire.core.errors import NotFound
-from longwire.core.kinds import Choice, ListOf, Text
+from longwire.core.kinds import ID, Choice, ListOf
 from longwire.core.traffic import DAY_MINUTES, HOUR_MINUTES, Counts, percentile
 from longwire.storage.activity import Activity, Pulse
 from longwire.storage.downlinks import Downlinks
@@ -22,7 +22,7 @@ from longwire.web.shapes import iso
 
 _FILTER = {
     "connectionId": Member(
-        kind=Text(pattern="[0-9]{1,18}", says="expected the id of a connection, digits"),
+        kind=ID,
         description="Only of this connection; may be given several times.",
     )
 }

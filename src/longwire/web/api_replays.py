@@ -10,7 +10,7 @@ from longwire.core.access import Right
 from longwire.core.delivery import DEAD_LETTERS, Outcome
 from longwire.core.document import Member, Object, read_body
 from longwire.core.errors import InvalidInput
-from longwire.core.kinds import Boolean, Choice, Integer, Text
+from longwire.core.kinds import ID, Boolean, Choice, Integer, Text
 from longwire.storage.delivery_search import DeliveryFilter
 from longwire.storage.replay_jobs import ReplayJob, ReplayJobs, ReplayOrder, ReplayState
 from longwire.web.answers import always
@@ -19,7 +19,6 @@ from longwire.web.delivery_filter import FILTER, filter_of
 from longwire.web.identity import author_of, needs
 from longwire.web.operation import Body, Operation, described
 
-_ID = Text(pattern="[0-9]{1,18}", says="expected an id, digits")
 _COUNT = Integer(0, 2**53)
 _ORDER = Object(
     name="ReplayOrder",
@@ -33,7 +32,7 @@ _ORDER = Object(
             default=False,
             description="Send again what was delivered, too; where `outcome` is given, that alone says so.",
         ),
-        "connectionId": Member(kind=_ID, description="Another connection: it gets new deliveries."),
+        "connectionId": Member(kind=ID, description="Another connection: it gets new deliveries."),
     },
 )
 REPLAY = Object(

@@ -15,7 +15,7 @@ from longwire.core.connector import CONNECTION
 from longwire.core.delivery import Outcome
 from longwire.core.document import Member, Object, read_body
 from longwire.core.errors import InvalidInput
-from longwire.core.kinds import Anything, ListOf, MapOf, Text
+from longwire.core.kinds import ID, Anything, ListOf, MapOf, Text
 from longwire.core.message import Message
 from longwire.core.network_server import NetworkServer
 from longwire.core.request import CannotRender, Prepared, Sending, Target, build_request
@@ -44,7 +44,7 @@ _PREVIEW_ORDER = Object(
             description="A connection as it would be created; with `connectionId` too, `*****` keeps its secrets.",
         ),
         "connectionId": Member(
-            kind=Text(pattern="[0-9]{1,18}", says="expected an id, digits"),
+            kind=ID,
             description="A connection that exists.",
         ),
         "message": _MESSAGE,

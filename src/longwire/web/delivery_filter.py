@@ -6,20 +6,19 @@ from litestar.datastructures import MultiDict
 
 from longwire.core.delivery import Outcome
 from longwire.core.document import Document, Member, Object
-from longwire.core.kinds import Choice, ListOf, Text
+from longwire.core.kinds import ID, Choice, ListOf, Text
 from longwire.core.message import parse_dev_eui
 from longwire.storage.delivery_search import DeliveryFilter
 from longwire.web.query import parse_time, parsed, read_query
 
 _STATUSES = {"none": 0, "2xx": 2, "3xx": 3, "4xx": 4, "5xx": 5}
 _TIME = Text(format="date-time")
-_ID = Text(pattern="[0-9]{1,18}", says="expected an id, digits")
 _TEXT = Text(longest=200, pattern=r"[^\0]*", says="a text never holds the character NUL")
 
 FILTER = Object(
     name="DeliveryFilter",
     members={
-        "connectionId": Member(kind=_ID, description="Of this connection."),
+        "connectionId": Member(kind=ID, description="Of this connection."),
         "devEUI": Member(kind=Text(longest=40), description="Of this device."),
         "outcome": Member(
             kind=ListOf(Choice(tuple(each.value for each in Outcome))),
