@@ -10,6 +10,7 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from tests.e2e.described import minimal, options_of, places, put
 from tests.samples.effort import examples
 from tests.samples.from_schema import ANY_JSON, from_schema
 
@@ -51,6 +52,7 @@ DOCUMENTS = {
 RULES = (
     "a duration such as",  # its bounds; the schema names them in x-from and x-to
     "half a character",
+    " bytes, got",  # characters are counted by the schema
     "no control characters",
     "a password needs a user name",
     "may hold no ':'",
@@ -156,3 +158,36 @@ def test_a_merge_patch_may_remove_any_member_and_needs_none() -> None:
     assert validator.is_valid({"name": None, "configuration": {"headers": {"X-A": None}, "proxy": None}})
     assert not validator.is_valid({"nmae": "x"})
     assert not validator.is_valid({"configuration": {"maxInFlight": 0}})
+
+
+def limits(schema: Any) -> list[Any]:
+    """Return values on both sides of each limit of a schema that has no choice."""
+    found: list[Any] = []
+    for bound, step in (("minimum", -1), ("maximum", 1)):
+        if bound in schema:
+            found += [schema[bound], schema[bound] + step]
+    if schema.get("type") == "string" and "pattern" not in schema and "format" not in schema:
+        lengths = {schema.get("minLength", 0), schema.get("maxLength", 0)}
+        found += ["x" * (length + step) for length in lengths for step in (-1, 0, 1) if length + step >= 0]
+    if "maxItems" in schema and schema["maxItems"] > 0:
+        element = minimal(schema["items"])
+        found += [[element] * schema["maxItems"], [element] * (schema["maxItems"] + 1)]
+    return found
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_both_draw_the_same_line_at_every_limit(name: str) -> None:
+    declared = DOCUMENTS[name]
+    schema = schema_of(declared.shape)
+    validator = Draft202012Validator(schema)
+    bodies = [
+        put(minimal(schema), path, value, schema)
+        for path, inner in places(schema)
+        for option in options_of(inner)
+        for value in limits(option)
+    ]
+
+    for body in bodies:
+        told = [each for each in refusals(declared.parse, body) if not is_beyond_schemas(each)]
+        assert validator.is_valid(body) == (not told), (str(body)[:300], [str(each) for each in told])
+    assert len(bodies) > 5

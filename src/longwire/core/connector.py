@@ -33,8 +33,10 @@ PROXY = Object(
             description="`http://host[:port]`, `https://...`, `socks5://...`, or bare `host[:port]` (port 3128).",
             required=True,
         ),
-        "username": Member(kind=Text(), description="The user name, where the proxy asks for one."),
-        "password": Member(kind=Text(), description="The password.", secret=True),
+        "username": Member(
+            kind=Text(longest=1024), description="The user name, where the proxy asks for one."
+        ),
+        "password": Member(kind=Text(longest=1024), description="The password.", secret=True),
     },
 )
 
