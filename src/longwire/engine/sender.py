@@ -110,13 +110,16 @@ class Sender:
         """Return the result; who cancels a visit while it waits for the answer is told what was sent."""
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._asking.add(task)
+        timeout = self._target.configuration.request_timeout
         try:
-            return await self._client.send(request, self._target.configuration.request_timeout, fresh=fresh)
+            result = await self._client.send(request, timeout, fresh=fresh)
         except asyncio.CancelledError:
             task.uncancel()
             return TransportFailure(Cause.STOPPED, STOPPED_DETAIL)
         finally:
             self._asking.discard(task)
+        # What is no HTTP is shown: it may be the request, sent back.
+        return _failure_without_secrets(result, request) if isinstance(result, TransportFailure) else result
 
     def _attempt(
         self,
