@@ -321,3 +321,12 @@ def test_a_device_of_a_flow_by_key_needs_no_registration(api: Api, sink: Sink, d
     assert api.get(f"/flows/{road.flow_id}")["matchers"] == key_matchers([dev_eui])
     assert road.ingest("", report("DevEUI_location", dev_eui)).status == 200
     road.wait_for_outcomes("DELIVERED")
+
+
+def test_the_audit_log_tells_what_was_changed_of_a_device(api: Api, dev_eui: str) -> None:
+    api.create("/devices", {"devEUI": dev_eui, "name": "one"})
+    assert api.patch(f"/devices/{dev_eui}", {"name": "two"}).status == 200
+    assert api.call("DELETE", f"/devices/{dev_eui}").status == 204
+    told = [each for each in api.get("/audit?perPage=100") if each["resourceId"] == dev_eui]
+    assert [each["action"] for each in told] == ["delete", "update", "create"]
+    assert told[1]["changes"] == {"name": {"from": "one", "to": "two"}}
