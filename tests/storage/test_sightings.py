@@ -99,6 +99,20 @@ async def test_what_cannot_be_written_is_kept_for_the_next_write(
     assert (await network.devices.get(A)).row.f_cnt_up == 2
 
 
+async def test_what_is_stored_can_be_read_while_nothing_can_be_written(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await network.put(A, 1)
+    assert await network.count(A) == 1
+    await network.put(A, 2)
+
+    async def refuse() -> None:
+        raise StorageUnavailable("disk full")
+
+    monkeypatch.setattr(network.devices.sightings, "write", refuse)
+    assert await network.count(A) == 1
+
+
 async def test_there_are_never_more_devices_than_the_limit(network: Network) -> None:
     network.devices.sightings.count = MAX_DEVICES - 1
     for dev_eui in (A, B, C):

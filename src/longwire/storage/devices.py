@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from sqlalchemy.engine import Row
 from longwire.core.access import Author
 from longwire.core.change import Change, differences
 from longwire.core.device import Device, parse_device, to_document
-from longwire.core.errors import Conflict, InvalidInput, NotFound
+from longwire.core.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
 from longwire.core.message import DevEui
 from longwire.core.sighting import (
     NO_TRAITS,
@@ -193,7 +194,7 @@ class Devices:
 
     async def get(self, dev_eui: DevEui) -> StoredDevice:
         """Return a device, with everything that was seen of it; raises NotFound."""
-        await self.sightings.write()
+        await self._catch_up()
         query = sa.select(table).where(table.c.dev_eui == dev_eui)
         row = await self._database.read(lambda sql: sql.execute(query).first())
         if row is None:
@@ -202,7 +203,7 @@ class Devices:
 
     async def list(self, wanted: DeviceFilter, page: Page) -> tuple[int, list[StoredDevice]]:
         """Return how many devices there are that are wanted, and a page of them, newest first."""
-        await self.sightings.write()
+        await self._catch_up()
         where = sa.and_(sa.true(), *_conditions(wanted))
         count = sa.select(sa.func.count()).select_from(table).where(where)
         rows = (
@@ -216,6 +217,11 @@ class Devices:
             lambda sql: (sql.scalar(count) or 0, sql.execute(rows).all())
         )
         return total, [self._stored(row) for row in found]
+
+    async def _catch_up(self) -> None:
+        """Write what was seen just now; while the store cannot be written, what it holds can still be read."""
+        with suppress(StorageUnavailable):
+            await self.sightings.write()
 
     def _stored(self, row: Row[Any]) -> StoredDevice:
         tags = None if row.tags is None else tuple(msgspec.json.decode(row.tags))
