@@ -61,15 +61,6 @@ class World:
 
         return wait_until(f"downlink {correlation_id} to be {status}", look)
 
-    def wait_for_end(self, correlation_id: str) -> None:
-        def has_ended() -> bool:
-            found = self.api.get(f"/downlinks?devEUI={self.dev_eui}")
-            return any(
-                each["correlationId"] == correlation_id and each["status"] != "QUEUED" for each in found
-            )
-
-        wait_until(f"downlink {correlation_id} to end", has_ended)
-
     def wait_for_root(self, root: str) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
             bodies = [json.loads(each.body) for each in self.receiver.requests]
@@ -321,17 +312,6 @@ def test_a_filter_that_does_not_parse_is_named(api: Api, query: str) -> None:
 
     assert refused.status == 400
     assert refused.json()["data"]["field"] == query.partition("=")[0]
-
-
-def test_downlinks_are_counted_in_the_metrics_of_their_connection(world: World) -> None:
-    world.lrc.answer = lambda request: OK if "FPort=1" in request.target else Reply(400)
-    url = world.send_uplink()["downlinkURL"]
-    for f_port in (1, 1, 2):
-        world.wait_for_end(world.send(url, FPort=f_port).json()["correlationId"])
-
-    metrics = world.api.get(f"/connections/{world.connection_id}/metrics")
-    for window in ("1h", "24h"):
-        assert [metrics[f"downlinksLast{window}{end}"] for end in ("", "Failed", "Lost")] == [3, 1, 0]
 
 
 def test_downlinks_are_filtered_and_paged_newest_first(world: World) -> None:

@@ -126,6 +126,16 @@ def test_a_window_that_is_none_is_refused_by_name(api: Api) -> None:
     assert (answer.status, answer.json()["data"]["field"]) == (400, "window")
 
 
+def test_a_test_is_not_counted(api: Api, sink: Sink, dev_eui: str) -> None:
+    road = build_road(api, connection_document(sink.url()), [dev_eui])
+    road.send(uplink(dev_eui, 1))
+    wait_for_counts(road, (1, 1, 0, 0))
+    assert api.call("POST", f"/connections/{road.connection_id}/test", {}).status == 200
+
+    assert len(sink.requests) == 2
+    wait_for_counts(road, (1, 1, 0, 0))
+
+
 def test_metrics_of_a_connection_that_is_not_there_are_not_found(api: Api) -> None:
     assert api.call("GET", "/connections/999999/metrics").status == 404
     assert api.call("GET", "/connections/x/metrics").status == 404

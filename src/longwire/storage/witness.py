@@ -53,9 +53,8 @@ class Witness:
         self._saw_end(connection_id, waiting.order_key, outcome, at)
         if outcome is not _DELIVERED:
             self._tell(connection_id, outcome, settlement.reason, at)
-        elif (
-            waiting.replayed_after is None
-        ):  # what is replayed was on the way for as long as somebody thought
+        elif waiting.replayed_after is None:
+            # What is replayed was on the way for as long as somebody thought about it.
             self.meters.delivered_seconds.observe((at - waiting.received_at).total_seconds())
 
     def saw_expired(self, expired: Mapping[int, int]) -> None:
