@@ -1,6 +1,7 @@
 """`/apiKeys`: made, shown once, listed, used, revoked, and the last owner's kept."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -77,6 +78,12 @@ def test_a_key_that_cannot_be_made_is_refused_by_its_field(api: Api, change: Jso
     assert api.ids("/apiKeys?perPage=5000") == before
 
 
+def test_a_key_cannot_choose_what_only_the_server_gives(api: Api) -> None:  # AP-01
+    chosen = {"id": "configured", "createdAt": "2020-01-01T00:00:00Z", "lastUsedAt": "2020-01-01T00:00:00Z"}
+    made = api.create("/apiKeys", READER | chosen)
+    assert {name: made[name] for name in chosen}.items().isdisjoint(chosen.items())
+
+
 @pytest.mark.parametrize("missing", ["name", "role"])
 def test_name_and_role_are_required(api: Api, missing: str) -> None:
     document = {name: value for name, value in READER.items() if name != missing}
@@ -105,6 +112,25 @@ def test_the_last_owner_key_cannot_be_deleted(made_at_first_start: Longwire) -> 
     second = api.create("/apiKeys", {"name": "second", "role": "Owner"})
     assert api.call("DELETE", f"/apiKeys/{own}").status == 204
     check_error(api.with_key(second["key"]).call("DELETE", f"/apiKeys/{second['id']}"), 409)
+
+
+def test_two_owners_who_delete_each_other_at_once_do_not_both_succeed(made_at_first_start: Longwire) -> None:
+    api = made_at_first_start.api
+    for _ in range(5):
+        first = api.get("/apiKeys")[-1]["id"]
+        second = api.create("/apiKeys", {"name": "second", "role": "Owner"})
+        callers = {second["id"]: api, first: api.with_key(second["key"])}
+        with ThreadPoolExecutor(2) as threads:
+            statuses = list(threads.map(delete_key, callers.items()))
+
+        # The second one comes too late: its own key is gone, or what it deletes is the last.
+        assert sorted(statuses) in ([204, 401], [204, 409]), statuses
+        api = api if api.call("GET", "/apiKeys").status == 200 else api.with_key(second["key"])
+
+
+def delete_key(order: tuple[str, Api]) -> int:
+    key_id, api = order
+    return api.call("DELETE", f"/apiKeys/{key_id}").status
 
 
 def test_an_owner_key_that_expires_is_the_last_one_when_no_other_is_valid(
