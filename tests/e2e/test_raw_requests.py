@@ -1,6 +1,7 @@
 """Requests that no HTTP library would send: an answer or an end of the connection, soon, and the server lives."""
 
 import itertools
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -89,6 +90,14 @@ def test_unclear_framing_is_refused_and_the_connection_ends(
 def test_what_is_not_http_is_refused(shared: Longwire, nonsense: bytes) -> None:
     answer = answer_to(shared, nonsense)
     assert answer == b"" or status_of(answer) == 400
+
+
+def test_what_is_not_http_is_told_in_the_shape_of_the_api(shared: Longwire) -> None:
+    head, _, body = answer_to(shared, b"GET\r\n\r\n").partition(b"\r\n\r\n")
+    error = json.loads(body)
+    assert b"content-type: application/json" in head
+    assert f"x-correlation-id: {error['correlationId']}".encode() in head
+    assert (error["code"], error["data"]) == ("api-4001", {"field": "request"})
 
 
 def test_headers_without_an_end_are_cut_off(shared: Longwire) -> None:

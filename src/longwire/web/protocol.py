@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from longwire.core.errors import InvalidInput
 from longwire.sources.ingest_request import IngestRequest
 from longwire.web.answer import ACCEPTED, Answer, refusal
 from longwire.web.errors import RequestTimeout
@@ -99,8 +100,13 @@ class LongwireProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
         super().data_received(data)
         if self._is_in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response("The request's head is over 64 KiB.")
+            self.send_400_response("its head is over 64 KiB")
         self._watch()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request of HTTP, in the API's shape; nothing can follow it."""
+        correlation_id = cast("Front", self.app).next_correlation_id()
+        self._write(refusal(InvalidInput("request", msg), correlation_id), correlation_id, is_last=True)
 
     # What the parser calls.
 
@@ -180,20 +186,22 @@ class LongwireProtocol(HttpToolsProtocol):
         plain.response_complete = True
         if self.transport.is_closing():
             return
+        self._write(answer, correlation_id, is_last=not plain.keep_alive or _CLOSE in answer.headers)
+        self.on_response_complete()
+
+    def _write(self, answer: Answer, correlation_id: str, *, is_last: bool) -> None:
         headers = [
             *self.server_state.default_headers,
             *answer.headers,
             (b"content-length", b"%d" % len(answer.body)),
             (b"x-correlation-id", correlation_id.encode()),
         ]
-        is_last = not plain.keep_alive or _CLOSE in answer.headers
         if is_last and _CLOSE not in answer.headers:
             headers.append(_CLOSE)
         lines = [b"%b: %b\r\n" % header for header in headers]
         self.transport.write(b"".join((STATUS_LINE[answer.status], *lines, b"\r\n", answer.body)))
         if is_last:
             self.transport.close()
-        self.on_response_complete()
 
     # Deadlines
 
