@@ -14,10 +14,14 @@ from pathlib import Path
 import uvloop
 
 from bench.processes import free_port
-from bench.product import Product
+from bench.product import OWNER, Product
+from longwire.clock import SystemClock
+from longwire.core.configuration import parse_connection
+from longwire.opened import open_store
+from longwire.settings import Settings
 
 COUNT = 10_000
-SENDERS = 8
+AT_ONCE = 500
 
 
 class Visitor(asyncio.Protocol):
@@ -41,14 +45,20 @@ def url_of(number: int, port: int) -> str:
     return f"http://127.1.{number // 250}.{number % 250 + 1}:{port}/"
 
 
-async def create(product: Product, numbers: range, port: int) -> None:
-    """Create some of the connections."""
-    for number in numbers:
-        document = {
-            "connectorId": "actility-http-iot",
-            "configuration": {"destinationURL": url_of(number, port)},
-        }
-        await asyncio.to_thread(product.call, "POST", "/iot-flow/v1/connections", document)
+async def fill(folder: Path, count: int, port: int) -> None:
+    """Make a store with so many connections that have never run."""
+    settings = Settings(data=folder, owner_key=OWNER)
+    async with open_store(settings, SystemClock()) as store:
+        for begin in range(0, count, AT_ONCE):
+            documents = [
+                {
+                    "connectorId": "actility-http-iot",
+                    "configuration": {"destinationURL": url_of(number, port)},
+                }
+                for number in range(begin, min(begin + AT_ONCE, count))
+            ]
+            created = (store.configurations.create(parse_connection(each)) for each in documents)
+            await asyncio.gather(*created)
 
 
 def count_opened(folder: Path) -> int:
@@ -71,17 +81,13 @@ def busiest(times: list[float], span: float) -> int:
 
 
 async def measure(folder: Path, count: int) -> None:
-    """Create them, end Longwire, start it, and watch."""
+    """Make the store, start Longwire, and watch."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     port = free_port()
     server = await asyncio.get_running_loop().create_server(Visitor, "0.0.0.0", port, backlog=4096)
+    await fill(folder / "data", count, port)
     product = Product(folder / "data")
-    await asyncio.to_thread(product.start)
-    await asyncio.gather(*(create(product, range(n, count, SENDERS), port) for n in range(SENDERS)))
-    await asyncio.to_thread(product.running.stop)
-    # As after a failure of the machine: every state says that it is to be opened again.
-    Visitor.opened.clear()
     begin = time.monotonic()
     ready = await asyncio.to_thread(product.start)
     while len(Visitor.opened) < count or count_opened(folder / "data") < count:  # noqa: ASYNC110 (told by nobody)
