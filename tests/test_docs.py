@@ -72,10 +72,10 @@ def security_rows() -> dict[str, str]:
 
 
 def test_docs_security_answers_for_each_case_of_the_plan() -> None:
-    assert security_rows().keys() == SECURITY_CASES
+    assert security_rows().keys() >= SECURITY_CASES
 
 
-@pytest.mark.parametrize("case", sorted(SECURITY_CASES))
+@pytest.mark.parametrize("case", sorted(security_rows()))
 def test_each_security_case_has_tests_that_exist(case: str) -> None:
     text = security_rows()[case]
     paths = [path if "/" in path else f"e2e/{path}" for path in re.findall(r"`([\w/]+\.py)", text)]
@@ -84,4 +84,5 @@ def test_each_security_case_has_tests_that_exist(case: str) -> None:
     assert [path for path in paths if not names_in(path)] == []
     assert [each for each in patterns if not any(fnmatchcase(name, each) for name in there)] == []
     number = case.lower().replace("-", "_")
-    assert any(name.startswith(f"test_{number}_") for name in there) or case == "DL-04", "none bears its id"
+    named = any(name.startswith(f"test_{number}_") for name in there)
+    assert named or case == "DL-04" or case not in SECURITY_CASES, "none bears its id"

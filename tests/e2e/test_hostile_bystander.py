@@ -111,10 +111,10 @@ def cpu_seconds_of(longwire: Longwire) -> float:
 
 
 def check_product_is_up(api: Api, dev_eui: str) -> None:
-    """Check that /healthz answers within 1 s and that a connection made now delivers within 5 s."""
+    """Check that /healthz answers within 5 s and that a connection made now delivers within 5 s."""
     began = time.monotonic()
     assert api.raw("GET", "/healthz").status == 200
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     with Sink() as healthy:
         road = build_road(api, connection_document(healthy.url()), [dev_eui])
         road.send(uplink(dev_eui, 1))
