@@ -1,5 +1,6 @@
 """What answers every request, put together from a running server's parts."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Protocol
 
@@ -8,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from longwire.clock import SystemClock
 from longwire.core.access import Author
 from longwire.core.allowance import Allowance
+from longwire.core.configuration import Connection
 from longwire.core.http import Endpoint
 from longwire.core.message import Message
 from longwire.engine.downlink_lane import DownlinkLane
@@ -112,7 +114,7 @@ def _parts(running: Running, authentication: Authentication) -> tuple[_Part, ...
         FlowsApi(store.flows),
         NetworkServersApi(store.network_servers, refuses, base_url, store.devices.sightings),
         DevicesApi(store.devices, SystemClock().now),
-        *_log_parts(running),
+        *_log_parts(running, connections.check_destination),
         EventsApi(store.witness.events),
         MetricsApi(store.witness.traffic, store.activity, store.downlinks),
         AuditApi(store.database),
@@ -121,7 +123,9 @@ def _parts(running: Running, authentication: Authentication) -> tuple[_Part, ...
     )
 
 
-def _log_parts(running: Running) -> tuple[_Part, ...]:
+def _log_parts(
+    running: Running, check_destination: Callable[[Connection], Awaitable[None]]
+) -> tuple[_Part, ...]:
     """Return the delivery log, and what sends messages again or as a test."""
     store, base_url, clock = running.store, running.settings.base_url, SystemClock()
 
@@ -133,7 +137,7 @@ def _log_parts(running: Running) -> tuple[_Part, ...]:
     return (
         deliveries,
         ReplaysApi(store.replays),
-        TrialsApi(store.configurations, deliveries, send_test, base_url, clock.now),
+        TrialsApi(store.configurations, deliveries, check_destination, send_test, base_url, clock.now),
     )
 
 

@@ -8,11 +8,12 @@ from typing import cast
 
 import pytest
 from playwright._impl._api_structures import SetCookieParam
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from tests.e2e.api_client import Api
 from tests.e2e.longwire_process import Longwire
 from tests.e2e.sink import Sink
 
+expect.set_options(timeout=15_000)  # CI has 2 busy cores
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
@@ -49,6 +50,7 @@ def sink() -> Iterator[Sink]:
 def context(browser: Browser, server: Longwire) -> Iterator[BrowserContext]:
     """Give a browser that nobody is signed in with; a violation of the page's policy, or an error, fails the test."""
     opened = browser.new_context(base_url=f"http://127.0.0.1:{server.port}")
+    opened.set_default_timeout(10_000)
     complaints: list[str] = []
     opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     opened.on("weberror", lambda problem: complaints.append(str(problem.error)))

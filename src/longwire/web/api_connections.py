@@ -112,7 +112,7 @@ class ConnectionsApi:
         @post("/connections", opt=described(creating(CONNECTION)))
         async def create_connection(request: Request[Any, Any, Any]) -> Response[Any]:
             connection = parse_connection(await document_of(request))
-            await self._check_destination(connection)
+            await self.check_destination(connection)
             connection_id = await self.configurations.create(connection, author_of(request))
             listed = await self._listed(connection_id)
             return created(
@@ -167,7 +167,7 @@ class ConnectionsApi:
         if only_if_changed(request) and await self._stays(number, edit):
             return await self.show(number)
         expected, by = expected_revisions(request), author_of(request)
-        await self.configurations.replace(number, edit, self._check_destination, expected, by)
+        await self.configurations.replace(number, edit, self.check_destination, expected, by)
         return await self.show(number)
 
     async def _stays(self, connection_id: int, edit: Edit) -> bool:
@@ -209,7 +209,8 @@ class ConnectionsApi:
         lags = await self.activity.count_waiting([listed.id])
         return connection_shape(listed, self.base_url, lags.get(listed.id, 0))
 
-    async def _check_destination(self, connection: Connection) -> None:
+    async def check_destination(self, connection: Connection) -> None:
+        """Raise InvalidInput for a connection whose destination, or proxy, may not be dialled."""
         refusal = await self.refuses(connection.configuration.destination.endpoint)
         if refusal is not None:
             member, reason = refusal

@@ -86,11 +86,13 @@ _TEST = Operation(
 class TrialsApi:
     """What the routes of previews and tests work with.
 
+    `check_destination` raises InvalidInput for a destination that may not be dialled, as creating it would;
     `send` sends a message to a connection and returns the id of its delivery, recorded.
     """
 
     configurations: Configurations
     log: DeliveriesApi
+    check_destination: Callable[[Connection], Awaitable[None]]
     send: Callable[[int, Message, Author], Awaitable[int]]
     base_url: str
     now: Callable[[], datetime]
@@ -103,6 +105,8 @@ class TrialsApi:
             document = await document_of(request)
             read_body(_named_only(_PREVIEW_ORDER), document).finish()
             connection, url = await self._connection_in(document)
+            if "connection" in document:
+                await self.check_destination(connection)
             message = self._message_in(await request.body())
             return Response(_shape(self._render(connection, url, message)))
 

@@ -11,6 +11,7 @@ from longwire.web.ui.charts import time_chart
 from longwire.web.ui.deliveries_list import list_deliveries
 from longwire.web.ui.forms import BY_NAME, FIELDS, Field
 from longwire.web.ui.page import PageRequest, period_of
+from longwire.web.ui.pages_create import shown_headers
 from longwire.web.ui.render import parse_time
 
 _HEADLINES: Mapping[str, str] = {
@@ -100,8 +101,9 @@ def settings(connection: Mapping[str, Any], edit: Edit, pairs: tuple[tuple[str, 
         groups[field.group].append(forms.filled(field, value, edit.error if is_edited else ""))
     partner = edit.field.partner if edit.field else ""
     headers = forms.shown(connection, BY_NAME["headers"]) or {}
-    if edit.field is BY_NAME["headers"] and (edit.error or edit.asked):
+    if edit.field is BY_NAME["headers"] and pairs:
         headers = forms.headers_of(pairs)
+        headers.pop(dict(pairs).get("removeHeader", ""), None)
     return {
         "groups": groups,
         "editing": edit.field.name if edit.field else "",
@@ -110,7 +112,7 @@ def settings(connection: Mapping[str, Any], edit: Edit, pairs: tuple[tuple[str, 
         "theirs": _theirs(connection, edit.field) if edit.field else "",
         "open_groups": [edit.field.group] if edit.field else [],
         "partner": partner and _partner(connection, partner, edit, dict(pairs)),
-        "headers": list(headers.items()),
+        "headers": shown_headers(headers),
         "header_error": edit.error if edit.field is BY_NAME["headers"] else "",
     }
 

@@ -18,6 +18,7 @@ from longwire.web.ui.api_client import Refused
 from longwire.web.ui.page import Caller, PageRequest, frame_of
 from longwire.web.ui.pages_connection import ConnectionPages
 from longwire.web.ui.pages_connections import ConnectionsPages
+from longwire.web.ui.pages_create import CreatePages
 from longwire.web.ui.pages_dashboard import DashboardPages
 from longwire.web.ui.pages_dead_letters import DeadLettersPages
 from longwire.web.ui.pages_delivery import DeliveryPages
@@ -57,6 +58,7 @@ def make_site(ground: Ground) -> Site:
         SignInPages(ground.authentication, ground.sessions),
         DashboardPages(caller),
         ConnectionsPages(caller),
+        CreatePages(caller),
         ConnectionPages(caller, ground.downlinks.accept),
         DeliveryPages(caller),
         DevicesPages(caller),

@@ -126,6 +126,8 @@ class ConnectionPages:
         field = BY_NAME.get(visit.form.get("field", ""))
         if field is None:
             return go_to(request, f"connections/{number}")
+        if {"addHeader", "removeHeader"} & visit.form.keys():
+            return await self._show(request, number, Edit(field))
         values = [(name, value) for name, value in visit.fields if name != "csrf"]
         return await self._show(request, number, Edit(field, visit.form.get("value"), asked=values))
 

@@ -1,5 +1,6 @@
 """Templates: what every page shows around its content, and how values become text."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from longwire.web.ui.charts import ring_arcs
 from longwire.web.ui.tones import ICONS, TONES
 
 HERE = Path(__file__).parent
+_SETTING = re.compile(r"LONGWIRE_[A-Z_]+=[^\s,;]+(?:,[^\s,;]+)*")
 HTML = "text/html; charset=utf-8"
 
 NAVIGATION = (
@@ -99,6 +101,12 @@ def milliseconds(number: float) -> str:
     return f"{number:.0f} ms" if number >= 10 else f"{number:.1f} ms"  # noqa: PLR2004
 
 
+def setting(text: str) -> str:
+    """Return the setting that a message says to start Longwire with; nothing for one that names none."""
+    found = _SETTING.search(text)
+    return found[0] if found else ""
+
+
 def _make_environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -113,6 +121,7 @@ def _make_environment() -> Environment:
         "count": count,
         "duration": duration,
         "milliseconds": milliseconds,
+        "setting": setting,
     }
     environment.filters.update(filters)
     environment.globals.update(tones=TONES, icons=ICONS, ring_arcs=ring_arcs)

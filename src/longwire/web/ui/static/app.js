@@ -53,18 +53,29 @@
     tab.focus();
   };
 
+  // A header that was typed becomes a chip; the server does the same without script.
   const addHeader = (button) => {
-    const row = button.closest(".adder");
-    const next = row.cloneNode(true);
-    for (const input of next.querySelectorAll("input")) input.value = "";
-    button.removeAttribute("data-add");
-    button.setAttribute("data-remove", "");
-    button.setAttribute("aria-label", `Remove ${row.querySelector("input").value || "this header"}`);
-    button.title = button.getAttribute("aria-label");
-    const use = button.querySelector("use");
-    use.setAttribute("href", use.getAttribute("href").replace("#plus", "#x"));
-    row.after(next);
-    next.querySelector("input").focus();
+    const [name, value] = button.closest(".adder").querySelectorAll("input");
+    name.focus();
+    if (!name.value) return;
+    const chip = document.getElementById("chip").content.cloneNode(true);
+    const [keptName, keptValue] = chip.querySelectorAll("input");
+    const remove = chip.querySelector("button");
+    const isSecret = /auth|cookie|key|secret|token/i.test(name.value);
+    chip.querySelector("code").textContent = `${name.value}: ${isSecret ? "*****" : value.value}`;
+    keptName.value = remove.value = name.value;
+    keptValue.value = value.value;
+    remove.setAttribute("aria-label", `Remove ${name.value}`);
+    button.closest("fieldset").querySelector("[data-chips]").append(chip);
+    name.value = value.value = "";
+    name.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+
+  const removeHeader = (button) => {
+    const fields = button.closest("fieldset");
+    button.closest("li").remove();
+    fields.querySelector(".adder input").focus();
+    fields.dispatchEvent(new Event("input"));
   };
 
   document.addEventListener("click", (event) => {
@@ -72,8 +83,9 @@
     if (!button) return;
     if (button.dataset.copy) copy(button);
     if ("dismiss" in button.dataset) button.closest(".toast").remove();
+    if ("add" in button.dataset || "remove" in button.dataset) event.preventDefault();
     if ("add" in button.dataset) addHeader(button);
-    else if ("remove" in button.dataset) button.closest(".adder").remove();
+    if ("remove" in button.dataset) removeHeader(button);
     if (button.role === "tab" || button.getAttribute("role") === "tab") selectTab(button);
   });
 
@@ -94,6 +106,12 @@
       event.preventDefault();
       event.target.closest(".adder").querySelector("[data-add]")?.click();
     }
+  });
+
+  // What was typed on while a value was judged is judged next; the answer before it is too old to show.
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const input = detail.target.querySelector?.(":scope > .ctl > [name]");
+    if (input && detail.requestConfig.parameters[input.name] !== input.value) detail.shouldSwap = false;
   });
 
   // The tail pauses while somebody reads: scrolled, or with a selection, or a menu open.
