@@ -18,12 +18,14 @@ from longwire.core.delivery import Attempt, Outcome, Settlement, Trigger, Waitin
 from longwire.core.message import DevEui, Message, fingerprint
 from longwire.core.window import ReadDevice, ReadPage
 from longwire.storage.queue_sql import Accepted, Put
+from longwire.storage.replays import replay
 
 T = TypeVar("T")
 
 START = datetime(2026, 3, 14, 10, 0, tzinfo=UTC)
 SERVED = (Served(2, opened=True), Served(3, opened=True), Served(2, opened=False))
 LATE = (Outcome.DISCARDED, Outcome.EXPIRED)
+SETTLED_BY_A_LANE = (Outcome.DELIVERED, Outcome.LOST, Outcome.REJECTED, Outcome.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ class QueueMachine(RuleBasedStateMachine):
         known = sorted(self.ids)
         asked = [known[index % len(known)] for index in indexes if known]
 
-        bodies = self.run(self.store.queue.load_bodies(dict(zip(asked, asked, strict=True)), 1000))
+        places = {i: self.log[i].position if i in self.log else i for i in asked}
+        bodies = self.run(self.store.queue.load_bodies(places, 1000))
 
         waiting = set(asked).intersection(self.model.of(Outcome.QUEUED))
         assert bodies == {i: self.model.deliveries[i].body if i in waiting else None for i in asked}
@@ -155,6 +158,13 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(index=INDEX, visit=VISITS)
     def settle_what_was_in_flight_when_it_was_discarded_or_expired(self, index: int, visit: Visit) -> None:
         self.run(self._settle(_pick(self.model.of(*LATE), index), visit))
+
+    @rule(index=INDEX)
+    def replay_one(self, index: int) -> None:
+        ended = self.model.of(*SETTLED_BY_A_LANE)
+        there = [i for i in ended if self.model.deliveries[i].connection_id in self.model.served]
+        for delivery_id in _pick(there, index):
+            self.run(self._replay(delivery_id))
 
     @precondition(lambda self: len(self.model.served) > 1)
     @rule(index=INDEX)
@@ -197,7 +207,13 @@ class QueueMachine(RuleBasedStateMachine):
     @invariant()
     def positions_grow_in_the_order_of_commits(self) -> None:
         for connection_id in self.connections:
-            on_it = [i for i, each in self.log.items() if each.connection_id == connection_id]
+            on_it = [
+                i
+                for i, each in self.log.items()
+                # A place behind the others is taken for as long as the message waits there.
+                if each.connection_id == connection_id
+                and (each.outcome is Outcome.QUEUED or not self.model.deliveries[i].is_replayed)
+            ]
             by_position = sorted(on_it, key=lambda i: self.log[i].position)
             steps = [self.model.deliveries[i].step for i in by_position]
             assert steps == sorted(steps)
@@ -309,6 +325,13 @@ class QueueMachine(RuleBasedStateMachine):
                 by_body[each.body].message.received_at,
             )
             self.model.add(by_body[each.body], waiting, each.connection_id, self.step)
+
+    async def _replay(self, delivery_id: int) -> None:
+        self.step += 1
+        assert await replay(self.store.queue, delivery_id, None, self.now) == delivery_id
+        position = (await self.store.log())[delivery_id].position
+        self.model.replay(delivery_id, position, self.step, self.now)
+        await self._look()
 
     async def _settle(self, delivery_ids: Sequence[int], visit: Visit) -> None:
         settlements = [self._settlement(delivery_id, visit) for delivery_id in delivery_ids]

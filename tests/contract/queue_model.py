@@ -21,13 +21,17 @@ class Served:
 
 @dataclass(slots=True)
 class Expected:
-    """One message on one connection; `step` says in which step of the test it was put."""
+    """One message on one connection; `step` says in which step of the test it was put, or replayed.
+
+    Its backlog's retention counts `waits_since` then.
+    """
 
     waiting: Waiting
     connection_id: int | None
     body: bytes
-    received_at: datetime
+    waits_since: datetime
     step: int
+    is_replayed: bool = False
     outcome: Outcome = Outcome.QUEUED
     settled_at: datetime | None = None
     attempts: tuple[tuple[int, str], ...] = ()
@@ -82,6 +86,20 @@ class QueueModel:
         elif expected.outcome is Outcome.QUEUED:
             expected.waiting = replace(expected.waiting, not_before=settlement.not_before)
 
+    def replay(self, delivery_id: int, position: int, step: int, now: datetime) -> None:
+        """It waits again, as if it had just come, at a place behind everything."""
+        expected = self.deliveries[delivery_id]
+        expected.outcome, expected.settled_at = Outcome.QUEUED, None
+        expected.waits_since, expected.step, expected.is_replayed = now, step, True
+        expected.waiting = replace(
+            expected.waiting,
+            position=position,
+            aged_from=now,
+            resends=0,
+            not_before=None,
+            replayed_after=expected.waiting.attempt_count,
+        )
+
     def delete_connection(self, connection_id: int, now: datetime) -> None:
         del self.served[connection_id]
         for waiting in self.waiting_on(connection_id):
@@ -93,7 +111,7 @@ class QueueModel:
         kept_for[Outcome.DELIVERED] = 24 * HOUR
         for delivery_id, expected in list(self.deliveries.items()):
             if expected.settled_at is None:
-                if now - expected.received_at > 7 * 24 * HOUR:
+                if now - expected.waits_since > 7 * 24 * HOUR:
                     self._end(expected, Outcome.EXPIRED, now)
             elif now - expected.settled_at > kept_for[expected.outcome]:
                 del self.deliveries[delivery_id]
