@@ -19,6 +19,8 @@ SECURITY_CASES = {
     *(f"RD-{number:02}" for number in (1, 3, 5)),
     *(f"RB-{number:02}" for number in range(1, 16, 2)),
     *(f"TL-{number:02}" for number in (1, 3, 5, 7)),
+    *(f"IN-{number:02}" for number in range(1, 16, 2)),
+    *(f"HI-{number:02}" for number in range(1, 12, 2)),
     *(f"DL-{number:02}" for number in (1, 2, 3, 4, 5, 6, 7, 9, 11)),
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from longwire import __version__, log
 from longwire.clock import SystemClock
-from longwire.core.downlink import Downlink, rejection
+from longwire.core.downlink import Downlink, Refusal, rejection
 from longwire.core.event import Kind, Occurrence
 from longwire.engine import housekeeping
 from longwire.engine.downlink_lane import DownlinkLane, DownlinkTools
@@ -85,7 +85,7 @@ def _downlink_tools(running: Running) -> DownlinkTools:
 
     async def tell_rejected(ticket: Ticket, downlink: Downlink, cause: str) -> None:
         now, route = clock.now(), ticket.route
-        message = rejection(downlink, cause, route.network_server_id, now)
+        message = rejection(Refusal(ticket.id, downlink, route.network_server_id, cause), now)
         await store.queue.put(Put(message, (route.connection_id,)))
         store.witness.events.tell(Occurrence(Kind.DOWNLINK_REJECTED, now, route.connection_id, cause=cause))
 

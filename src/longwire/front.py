@@ -62,6 +62,7 @@ def make_front(running: Running, downlinks: DownlinkLane) -> Front:
         metrics_page=MetricsPage(store.witness, store.database, running.settings.metrics_public),
         is_ready=store.can_write,
         now=now,
+        downlinks_need_key=running.settings.downlink_needs_key,
     )
 
 

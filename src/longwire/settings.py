@@ -50,6 +50,8 @@ class Settings:
     """For the commands that call a running server: where it is; default http://localhost:PORT."""
     key: str | None = None
     """For the commands that call a running server: a key; default OWNER_KEY, else the file owner.key."""
+    downlink_needs_key: bool = False
+    """Whether a downlink needs a key that may send downlinks, besides its connection's address."""
     metrics_public: bool = False
     """Whether `/metrics` may be read without a key: `true` or `false`."""
     log_format: str = "text"

@@ -3,9 +3,11 @@
 import itertools
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.e2e.api_client import Api
+from tests.e2e.downlink_world import World, build_world
 from tests.e2e.longwire_process import Longwire, Settings, started
 from tests.e2e.sink import Sink
 from tests.net.dns_server import DnsServer
@@ -46,6 +48,24 @@ def sink() -> Iterator[Sink]:
     with Sink() as opened:
         yield opened
     assert opened.problems == []
+
+
+@pytest.fixture
+def make_world(api: Api, dev_eui: str) -> Iterator[Callable[..., World]]:
+    """Give a maker of worlds, in the shared server unless another is given."""
+    sinks: list[Sink] = []
+
+    def make(server: Api = api, **configuration: Any) -> World:
+        return build_world(server, dev_eui, sinks, **configuration)
+
+    yield make
+    for each in sinks:
+        each.__exit__()
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    return make_world()
 
 
 @pytest.fixture

@@ -9,11 +9,13 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from tests.engine.stage import CONTEXT, until
+from tests.storage.connections import add_connection
 
 from longwire.clock import SimulatedClock
 from longwire.core.address_policy import parse_allow_list
-from longwire.core.downlink import Downlink, parse_downlink
+from longwire.core.downlink import Downlink, Report, Status, parse_downlink
 from longwire.core.http import Endpoint
+from longwire.core.message import parse_dev_eui
 from longwire.engine.downlink_lane import DownlinkLane, DownlinkTools
 from longwire.net.client import Client
 from longwire.net.resolver import Resolver
@@ -25,6 +27,7 @@ from longwire.storage.secrets import Sealer
 
 T0 = datetime(2026, 3, 14, 10, 0, tzinfo=UTC)
 S = timedelta(seconds=1)
+CONNECTION = 7
 CLOSE = 0
 HANG = -1
 
@@ -84,6 +87,7 @@ class DownlinkStage:
 
     async def open(self) -> None:
         self.database.start()
+        await add_connection(self.database, CONNECTION)
 
     async def close(self) -> None:
         await self.stop()
@@ -122,9 +126,13 @@ class DownlinkStage:
         downlink = parse_downlink(
             {"DevEUI_downlink": content}, self.clock.now(), default_port=None, new_correlation_id="0" * 16
         )
-        ticket = await self.downlinks.put(downlink, Route(7, network_server))
+        ticket = await self.downlinks.put(downlink, Route(CONNECTION, network_server))
         if self.lane is not None:
             self.lane.add(ticket)
+
+    async def report(self, device: str, correlation_id: str, status: Status) -> None:
+        dev_eui = parse_dev_eui(f"70B3D5E75E00000{device}")
+        await self.downlinks.note_report(dev_eui, Report(correlation_id, status))
 
     async def statuses(self) -> dict[str, tuple[str, int]]:
         """Return status and attempts of each downlink, by device and payload."""

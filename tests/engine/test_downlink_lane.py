@@ -7,6 +7,8 @@ import pytest_asyncio
 from tests.engine.downlink_stage import CLOSE, HANG, DownlinkStage, S
 from tests.engine.stage import until
 
+from longwire.core.downlink import Status
+
 
 @pytest_asyncio.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[DownlinkStage]:
@@ -145,3 +147,43 @@ async def test_without_a_way_a_downlink_is_rejected(stage: DownlinkStage) -> Non
 
     await stage.wait_for(A01=("REJECTED", 0))
     assert "lrcUrl" in stage.rejected[0][1]
+
+
+async def test_a_report_that_overtakes_the_answer_is_the_end(stage: DownlinkStage) -> None:
+    lrc = await stage.lrc()
+    lrc.script = lambda query: HANG if query["Payload"] == ["01"] else 200
+    await stage.start()
+    await stage.put("A", "01", CorrelationID="00000000000000AB")
+    await stage.put("A", "02")
+    await until(lambda: len(lrc.got) == 1)
+
+    await stage.report("A", "00000000000000AB", Status.SENT)
+    lrc.is_released.set()
+
+    await stage.wait_for(A01=("SENT", 1), A02=("ACCEPTED", 1))
+    assert stage.rejected == []
+
+
+async def test_a_report_of_a_downlink_that_was_never_sent_says_nothing(stage: DownlinkStage) -> None:
+    await stage.put("A", "01", CorrelationID="00000000000000AB")
+
+    await stage.report("A", "00000000000000AB", Status.SENT)
+
+    await stage.wait_for(A01=("QUEUED", 0))
+
+
+async def test_what_may_have_been_sent_is_told_as_such_although_its_validity_is_over(
+    stage: DownlinkStage,
+) -> None:
+    lrc = await stage.lrc()
+    lrc.script = lambda _: HANG
+    await stage.start()
+    await stage.put("A", "01", ValidityTime=2)
+    await until(lambda: len(lrc.got) == 1)
+    await stage.kill()
+    stage.clock.advance(3 * S)
+
+    await stage.start()
+
+    await stage.wait_for(A01=("REJECTED", 1))
+    assert stage.rejected == [("A01", "no answer; may have been sent")]

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.storage.connections import add_connection
+
 from longwire.core.downlink import Status, parse_downlink
 from longwire.storage.database import Database
 from longwire.storage.downlinks import Conclusion, Downlinks, Filter, Route
@@ -22,6 +24,11 @@ class Kept:
         self.database = Database(self.file)
         self.now = T0
         self.downlinks = Downlinks(self.database, Sealer("secret"), lambda: self.now)
+
+    async def open(self) -> None:
+        self.database.start()
+        for connection_id in (7, 8):
+            await add_connection(self.database, connection_id)
 
     async def put(self, connection_id: int = 7, status: Status = Status.QUEUED) -> None:
         content = {"DevEUI": "70B3D5E75E000001", "FPort": 1, "payload_hex": "00", "AS_KEY": KEY}
@@ -43,7 +50,7 @@ def contents(folder: Path) -> bytes:
 
 async def test_the_key_of_a_downlink_is_nowhere_in_the_files(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
-    kept.database.start()
+    await kept.open()
     await kept.put()
     await kept.database.close()
 
@@ -52,7 +59,7 @@ async def test_the_key_of_a_downlink_is_nowhere_in_the_files(tmp_path: Path) -> 
 
 async def test_what_is_over_is_purged_and_what_waits_is_not(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
-    kept.database.start()
+    await kept.open()
     for status in (Status.SENT, Status.REJECTED, Status.QUEUED):
         await kept.put(7, status)
 

@@ -16,6 +16,7 @@ from longwire.core import json_text
 from longwire.core.document import Document, Member, Object, read_body
 from longwire.core.errors import TooLarge
 from longwire.core.http import HttpResponse, TransportFailure
+from longwire.core.json_text import MAX_BODY_BYTES
 from longwire.core.kinds import DEV_EUI, Describe, Place, Schema, Text, Whole, whole_number
 from longwire.core.message import DevEui, Message, fingerprint, parse_dev_eui
 
@@ -95,7 +96,9 @@ _CONTENT = Object(
         "FPort": Member(kind=PORT, description="Absent: the connection's downlinkPort."),
         "payload_hex": Member(
             kind=Text(
-                longest=1_000_000, pattern="(?:[0-9A-Fa-f]{2})*", says="expected pairs of hexadecimal digits"
+                longest=MAX_BODY_BYTES,
+                pattern="(?:[0-9A-Fa-f]{2})*",
+                says="expected pairs of hexadecimal digits",
             ),
             description=f"The payload, at most {MAX_PAYLOAD_BYTES} bytes.",
             required=True,
@@ -247,15 +250,26 @@ def parse_downlink(
     return downlink
 
 
-def rejection(downlink: Downlink, cause: str, network_server_id: str, now: datetime) -> Message:
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A downlink that was refused: which (the number is unique for ever), by which network server, why."""
+
+    number: int
+    downlink: Downlink
+    network_server_id: str
+    cause: str
+
+
+def rejection(refusal: Refusal, now: datetime) -> Message:
     """Return the message that tells the application of a refusal: a `DevEUI_downlink_Rejected`."""
+    downlink, network_server_id = refusal.downlink, refusal.network_server_id
     customer = _CUSTOMER.match(downlink.credentials.as_id or "")
     content = {
         "Time": now.astimezone(UTC).isoformat(timespec="milliseconds"),
         "DevEUI": downlink.dev_eui,
         "FPort": downlink.f_port,
         "DeliveryStatus": _REFUSED,
-        "DownlinkRejectionCause": cause,
+        "DownlinkRejectionCause": refusal.cause,
         **({"CustomerID": customer[1]} if customer else {}),
         "CorrelationID": downlink.correlation_id,
     }
@@ -266,8 +280,8 @@ def rejection(downlink: Downlink, cause: str, network_server_id: str, now: datet
         order_key=downlink.dev_eui,
         f_cnt=downlink.f_cnt_dn,
         body=msgspec.json.encode({REJECTED_ROOT: content}),
-        # Told twice after a kill, it is known for a repeat.
-        fingerprint=fingerprint(network_server_id, REJECTED_ROOT, downlink.dev_eui, downlink.correlation_id),
+        # Told twice after a kill, it is known for a repeat; another downlink may have the same CorrelationID.
+        fingerprint=fingerprint(network_server_id, REJECTED_ROOT, downlink.dev_eui, str(refusal.number)),
         received_at=now,
         aged_from=now,
     )

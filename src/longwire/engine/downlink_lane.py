@@ -146,6 +146,8 @@ class DownlinkLane:
         """Return the ticket as it goes on waiting, or None when the downlink is over."""
         try:
             downlink = await self._stored(lambda: self._tools.downlinks.content(ticket))
+            if downlink is None:
+                return None
             verdict = await self._try(ticket, downlink)
             return await self._conclude(ticket, downlink, verdict)
         except Exception:  # noqa: BLE001 - the lane's edge: a bug costs this downlink, the others go on
@@ -159,6 +161,8 @@ class DownlinkLane:
         attempts = ticket.attempts + 1
         conclusion = _conclusion(verdict, downlink, attempts, self._tools.clock.now())
         if isinstance(verdict, Rejected):
+            if await self._stored(lambda: self._tools.downlinks.content(ticket)) is None:
+                return None
             cause = verdict.cause
             await self._stored(lambda: self._tools.tell_rejected(ticket, downlink, cause))
         await self._stored(lambda: self._tools.downlinks.conclude(ticket, conclusion))
@@ -174,10 +178,10 @@ class DownlinkLane:
 
     async def _try(self, ticket: Ticket, downlink: Downlink) -> Verdict:
         now = self._tools.clock.now()
-        if downlink.expires_at <= now:
-            return Again(f"its validity is over; {ticket.cause or 'it was not tried'}")
         if ticket.is_marked and downlink.f_cnt_dn is None:
             return Rejected(MAY_HAVE_BEEN_SENT)
+        if downlink.expires_at <= now:
+            return Again(f"its validity is over; {ticket.cause or 'it was not tried'}")
         lrc = self._tools.lrc_of(ticket.route.network_server_id)
         if lrc is None:
             return Rejected(

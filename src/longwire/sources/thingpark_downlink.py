@@ -17,6 +17,8 @@ from longwire.core.http import Endpoint, HttpRequest, HttpResponse, TransportFai
 _TAG = re.compile(r"<[^>]*>")
 _REFUSAL = re.compile(r"(?:HTTP\s+)?(\d{3})\b[\s:.-]*(.*)", re.DOTALL)
 _LONGEST_CAUSE = 500
+# An LRC's answer is a line; searching a long hostile one for tags would take time in its square.
+_LONGEST_READ = 4096
 _SECOND = timedelta(seconds=1)
 _OK = 200
 # What the LRC's own examples leave as it is in a query on the wire.
@@ -89,4 +91,6 @@ def _seconds_left(downlink: Downlink, now: datetime) -> int | None:
 
 def _plain(body: bytes) -> str:
     """Return the text of an answer: LRCs answer with a line of HTML."""
-    return " ".join(unescape(_TAG.sub(" ", body.decode(errors="replace"))).split())[:_LONGEST_CAUSE]
+    return " ".join(unescape(_TAG.sub(" ", body[:_LONGEST_READ].decode(errors="replace"))).split())[
+        :_LONGEST_CAUSE
+    ]

@@ -21,7 +21,7 @@ from longwire.core.connection_state import Status
 from longwire.core.errors import Conflict, NotFound
 from longwire.core.event import Kind, Occurrence
 from longwire.core.kept_secrets import check_kept_secrets
-from longwire.storage import devices, flows, queue_sql, waiting
+from longwire.storage import devices, downlinks, flows, queue_sql, waiting
 from longwire.storage.audit import record
 from longwire.storage.database import Database
 from longwire.storage.edit import Edit, check_revision
@@ -146,7 +146,7 @@ class Configurations:
         async with self._editing:
             stored = await self.load(connection_id)
             check_revision(stored.revision, expected)
-            await self._database.write(lambda sql: _delete(sql, stored, by, keep_backlog=keep_backlog))
+            await self._database.write(lambda sql: self._delete(sql, stored, by, keep_backlog=keep_backlog))
             self.validities.pop(connection_id, None)
         self.announce(connection_id)
         discarded = await queue_sql.discard_backlog(self._database, connection_id, self._now)
@@ -241,6 +241,10 @@ class Configurations:
         if connection_id is None:
             raise NotFound("there is no such downlink address")
         return connection_id
+
+    def _delete(self, sql: Sql, stored: StoredConnection, by: Author | None, *, keep_backlog: bool) -> None:
+        _delete_rows(sql, stored, by, keep_backlog=keep_backlog)
+        downlinks.end_for_connection(sql, stored.id, to_micros(self._now()))
 
     def _tell(self, kind: Kind, connection_id: int, **facts: int) -> None:
         self.tell(Occurrence(kind, self._now(), connection_id, facts=facts))
@@ -370,7 +374,7 @@ def _command(sql: Sql, connection_id: int, action: str, by: Author | None, **val
     record(sql, by, Change(action, _RESOURCE, str(connection_id)))
 
 
-def _delete(sql: Sql, stored: StoredConnection, by: Author | None, *, keep_backlog: bool) -> None:
+def _delete_rows(sql: Sql, stored: StoredConnection, by: Author | None, *, keep_backlog: bool) -> None:
     connection_id = stored.id
     if keep_backlog and waiting.count_waiting(sql, [connection_id]):
         raise Conflict("messages wait on this connection; without backlog=keep they would be discarded")

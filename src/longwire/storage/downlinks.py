@@ -15,16 +15,28 @@ from sqlalchemy.engine import Connection as Sql
 from sqlalchemy.engine import Row
 
 from longwire.core.downlink import Downlink, Report, Status
+from longwire.core.errors import NotFound
 from longwire.core.message import DevEui
 from longwire.core.traffic import DAY_MINUTES, HOUR_MINUTES, MINUTE, Counts
 from longwire.storage.database import Database
 from longwire.storage.micros import from_micros, to_micros
 from longwire.storage.page import Page
+from longwire.storage.schema import connection
 from longwire.storage.schema import downlink as table
 from longwire.storage.secrets import Sealer
 
 _SLICE = 500
 _QUEUED = sa.text("status = 'QUEUED'")
+_TICKET = (
+    table.c.id,
+    table.c.connection_id,
+    table.c.network_server_id,
+    table.c.dev_eui,
+    table.c.attempts,
+    table.c.not_before,
+    table.c.cause,
+    table.c.marked,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +89,38 @@ class Downlinks:
         self._now = now
 
     async def put(self, downlink: Downlink, route: Route) -> Ticket:
-        """Return the ticket of a downlink that is durable; raises StorageUnavailable."""
+        """Return the ticket of a downlink that is durable.
+
+        Raises StorageUnavailable, or NotFound when its connection was deleted meanwhile.
+        """
         number = await self._database.write(lambda sql: self._insert(sql, downlink, route))
         return Ticket(number, route, downlink.dev_eui)
 
     async def queued(self) -> list[Ticket]:
         """Return what waits, oldest first: at the start."""
-        query = sa.select(table).where(_QUEUED).order_by(table.c.id)
+        query: sa.Select[Any] = sa.select(*_TICKET).where(_QUEUED).order_by(table.c.id)
         rows = await self._database.read(lambda sql: sql.execute(query).all())
         return [_ticket(row) for row in rows]
 
-    async def content(self, ticket: Ticket) -> Downlink:
-        """Return what the application asked for."""
-        query = sa.select(table.c.sealed).where(table.c.id == ticket.id)
-        sealed = await self._database.read(lambda sql: sql.execute(query).scalar_one())
+    async def content(self, ticket: Ticket) -> Downlink | None:
+        """Return what the application asked for; None when that is over.
+
+        A report of the network ends it, which may come before its answer, and the end of its connection.
+        """
+        query = sa.select(table.c.sealed).where(table.c.id == ticket.id, _QUEUED)
+        sealed = await self._database.read(lambda sql: sql.scalar(query))
+        if sealed is None:
+            return None
         return msgspec.json.decode(self._sealer.open(sealed, "downlink"), type=Downlink)
 
     async def mark(self, ticket: Ticket) -> None:
         """Note, durably, that a request is about to be written."""
         values = {"marked": True, "attempts": table.c.attempts + 1, "updated_at": to_micros(self._now())}
-        await self._update(ticket.id, values)
+        change = sa.update(table).where(table.c.id == ticket.id).values(values)
+        await self._database.write(lambda sql: sql.execute(change))
 
     async def conclude(self, ticket: Ticket, conclusion: Conclusion) -> None:
-        """Record what came of it."""
+        """Record what came of it, unless it is over already."""
         values = {
             "status": conclusion.status.value,
             "cause": conclusion.cause,
@@ -107,15 +128,20 @@ class Downlinks:
             "marked": False,
             "updated_at": to_micros(conclusion.at),
         }
-        await self._update(ticket.id, values)
+        change = sa.update(table).where(table.c.id == ticket.id, _QUEUED).values(values)
+        await self._database.write(lambda sql: sql.execute(change))
 
     async def note_report(self, dev_eui: DevEui, report: Report) -> None:
-        """Take in what a network server reports of a downlink; one that was SENT stays so."""
+        """Take in what a network server reports of a downlink; one that was SENT stays so.
+
+        The report may come before the answer to the request: then the downlink is over without it.
+        """
         change: dict[str, Any] = {} if report.status is None else {"status": report.status.value}
         where = (
             sa.func.upper(table.c.correlation_id) == report.correlation_id.upper(),
             table.c.dev_eui == dev_eui,
-            table.c.status.not_in((Status.QUEUED.value, Status.SENT.value)),
+            table.c.status != Status.SENT.value,
+            table.c.attempts > 0,
         )
         values = {**change, "cause": report.cause, "updated_at": to_micros(self._now())}
         await self._database.write(lambda sql: sql.execute(sa.update(table).where(*where).values(values)))
@@ -166,11 +192,9 @@ class Downlinks:
             gone = sa.delete(table).where(table.c.id.in_(numbers))
             await self._database.write(lambda sql, gone=gone: sql.execute(gone))  # type: ignore[misc]
 
-    async def _update(self, number: int, values: dict[str, Any]) -> None:
-        change = sa.update(table).where(table.c.id == number).values(values)
-        await self._database.write(lambda sql: sql.execute(change))
-
     def _insert(self, sql: Sql, downlink: Downlink, route: Route) -> int:
+        if sql.scalar(sa.select(connection.c.id).where(connection.c.id == route.connection_id)) is None:
+            raise NotFound("there is no such downlink address")
         at = to_micros(self._now())
         values = {
             "correlation_id": downlink.correlation_id,
@@ -190,6 +214,13 @@ class Downlinks:
         }
         key = sql.execute(sa.insert(table).values(values)).inserted_primary_key
         return int(key[0]) if key else 0
+
+
+def end_for_connection(sql: Sql, connection_id: int, at: int) -> None:
+    """End what waits for a connection that is deleted, `at` in microseconds; what is under way may still be sent."""
+    values = {"status": Status.REJECTED.value, "cause": "its connection was deleted", "updated_at": at}
+    where = (table.c.connection_id == connection_id, _QUEUED)
+    sql.execute(sa.update(table).where(*where).values(values))
 
 
 def _counted(status: Status, number: int) -> Counts:

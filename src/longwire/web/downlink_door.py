@@ -1,8 +1,10 @@
 """The door for downlinks: an application POSTs to its connection's address, which alone authorizes it (section 9)."""
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import msgspec
@@ -35,6 +37,8 @@ class DownlinkDoor:
     hand_over: Callable[[Ticket], None]
     count_waiting: Callable[[DevEui, str], int]
     now: Callable[[], datetime]
+    entering: Counter[tuple[DevEui, str]] = field(default_factory=Counter)
+    """How many of a device are on their way to the lane."""
 
     async def accept(self, downlink_uuid: str, content_type: str, body: bytes) -> bytes:
         """Return the answer's body once the downlink is durable.
@@ -56,8 +60,8 @@ class DownlinkDoor:
         route, known = await self._route(downlink.dev_eui, connection_id)
         who = downlink.credentials.or_else(configuration.downlink_as).or_else(known)
         downlink = replace(downlink, credentials=who)
-        ticket = await self.downlinks.put(downlink, route)
-        self.hand_over(ticket)
+        with self._place(downlink.dev_eui, route.network_server_id):
+            self.hand_over(await self.downlinks.put(downlink, route))
         return msgspec.json.encode({"correlationId": downlink.correlation_id, "status": "QUEUED"})
 
     async def _route(self, dev_eui: DevEui, connection_id: int) -> tuple[Route, Credentials]:
@@ -73,6 +77,18 @@ class DownlinkDoor:
             raise InvalidInput(
                 field, f"its network server {stored.server.name!r} has no configuration.lrcUrl"
             )
-        if self.count_waiting(dev_eui, stored.id) >= MOST_WAITING:
-            raise TooManyRequests(f"{MOST_WAITING} downlinks of {dev_eui} wait already")
         return Route(connection_id, stored.id), Credentials(stored.server.as_id, stored.server.as_key)
+
+    @contextmanager
+    def _place(self, dev_eui: DevEui, network_server_id: str) -> Iterator[None]:
+        """Hold one of a device's places until its lane counts the downlink; raises TooManyRequests."""
+        device = (dev_eui, network_server_id)
+        if self.count_waiting(*device) + self.entering[device] >= MOST_WAITING:
+            raise TooManyRequests(f"{MOST_WAITING} downlinks of {dev_eui} wait already")
+        self.entering[device] += 1
+        try:
+            yield
+        finally:
+            self.entering[device] -= 1
+            if not self.entering[device]:
+                del self.entering[device]

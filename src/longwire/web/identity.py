@@ -40,6 +40,11 @@ def require_right(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRou
         return
     if identity is None:  # another method of a path that is public
         raise Unauthorized(_KEY_NEEDED)
+    check_right(identity, right)
+
+
+def check_right(identity: Identity, right: Right) -> None:
+    """Return when somebody has a right; raises Forbidden with the role it needs."""
     if not identity.may(right):
         role, needed = identity.role.value, weakest_role(right).value
         raise Forbidden(f"a key of role {role} may not {right.value}; the role {needed} may")

@@ -79,6 +79,7 @@ class LongwireProtocol(HttpToolsProtocol):
         """Begin before the first request; `self.app` is the Front."""
         super().__init__(*arguments, **named)
         self._is_in_head = True
+        self._is_in_body = False
         self._head_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -119,7 +120,7 @@ class LongwireProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """End the head, and choose the way."""
-        self._is_in_head = False
+        self._is_in_head, self._is_in_body = False, True
         plain = self._read_plain_head()
         if plain is None:
             super().on_headers_complete()
@@ -128,9 +129,17 @@ class LongwireProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Accept a plain request."""
+        self._is_in_body = False
         super().on_message_complete()
         if (plain := self._plain) is not None and not plain.response_complete:
             self._accept(plain)
+
+    # What a cycle calls.
+
+    def on_response_complete(self) -> None:
+        """Go on after an answer; one that came before its request was complete leaves a body to be ended in time."""
+        super().on_response_complete()
+        self._watch()
 
     @property
     def _plain(self) -> PlainPost | None:
@@ -208,7 +217,8 @@ class LongwireProtocol(HttpToolsProtocol):
     def _watch(self) -> None:
         """Keep a deadline while a request is expected or incomplete; the long way has its own for the body."""
         plain = self._plain
-        is_incomplete = self._is_in_head or (plain is not None and plain.more_body)
+        is_answered_early = self._is_in_body and (self.cycle is None or self.cycle.response_complete)
+        is_incomplete = self._is_in_head or is_answered_early or (plain is not None and plain.more_body)
         if not is_incomplete:
             self._forget_deadline()
         elif self._deadline is None and not self.transport.is_closing():

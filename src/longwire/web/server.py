@@ -32,7 +32,7 @@ from longwire.web.api_swagger import swagger_routes
 from longwire.web.body import ClientGone, read_body
 from longwire.web.downlink_door import DownlinkDoor
 from longwire.web.errors import MethodNotAllowed, error_body, error_headers, internal_error, status_of
-from longwire.web.identity import Authentication, require_right, right_needed
+from longwire.web.identity import Authentication, check_right, require_right, right_needed
 from longwire.web.ingest import Ingest
 from longwire.web.metrics_page import CONTENT_TYPE, MetricsPage
 from longwire.web.shapes import hide_downlink_addresses
@@ -44,7 +44,10 @@ _DOWNLINKS = "/iot-flow/downlinkMessages/"
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """The ASGI application; `is_ready` says whether the store can take messages now."""
+    """The ASGI application; `is_ready` says whether the store can take messages now.
+
+    `downlinks_need_key`: besides the address.
+    """
 
     ingest: Ingest
     downlinks: DownlinkDoor
@@ -55,6 +58,7 @@ class Front:
     metrics_page: MetricsPage
     is_ready: Callable[[], Awaitable[bool]]
     now: Callable[[], datetime]
+    downlinks_need_key: bool = False
     # Counting is enough for an id that only has to be unique, and asks the system for nothing.
     start_id: str = field(default_factory=lambda: secrets.token_hex(4))
     numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -111,6 +115,8 @@ class Front:
     async def _accept_downlink(self, downlink_uuid: str, scope: Any, receive: Receive) -> Answer:
         if scope["method"] != "POST":
             raise MethodNotAllowed(f"{scope['method']} is not possible here; POST downlinks")
+        if self.downlinks_need_key:
+            check_right(self.authentication.identify(scope), Right.SEND_DOWNLINKS)
         headers = dict(scope["headers"])
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         body = await read_body(headers, receive)
