@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -36,6 +37,15 @@ class SystemClock:
         """Call back once, in the running event loop."""
         wait = max(0.0, (due - self.now()).total_seconds())
         return asyncio.get_running_loop().call_later(wait, callback)
+
+
+def stopwatch() -> Callable[[], float]:
+    """Return what tells how many seconds have passed since now, in any thread.
+
+    Not the loop's time: uvloop's stands still while the loop sleeps.
+    """
+    began = time.monotonic()
+    return lambda: time.monotonic() - began
 
 
 async def sleep(clock: Clock, duration: timedelta) -> None:

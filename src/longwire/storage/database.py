@@ -22,6 +22,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine import Connection, Engine
 
 from longwire import log
+from longwire.clock import stopwatch
 from longwire.core.errors import StorageUnavailable
 from longwire.storage.migrations import upgrade
 
@@ -149,9 +150,9 @@ class Database:
             while open_for_more:
                 batch, open_for_more = self._next_batch()
                 if batch:
-                    began = self._loop.time()
+                    passed = stopwatch()
                     results = self._commit(connection, batch)
-                    self._loop.call_soon_threadsafe(self._resolve, results, self._loop.time() - began)
+                    self._loop.call_soon_threadsafe(self._resolve, results, passed())
 
     def _next_batch(self) -> tuple[list[_Write], bool]:
         """Return what waits, at least one item; and whether more may come."""
