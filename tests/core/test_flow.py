@@ -153,7 +153,7 @@ def test_a_device_named_twice_counts_once() -> None:
         (things({}), "matchers[0]", "needs tags, model or application"),
         (things({"tags": []}), "matchers[0]", "needs tags, model or application"),
         (things({"model": {}}), "matchers[0]", "needs tags, model or application"),
-        (things({"tags": ["a"], "key": f"lora:{A}"}), "matchers[0].key", "only for type key"),
+        (things({"tags": ["a"], "key": f"lora:{A}"}), "matchers[0].key", "unknown member"),
         (things({"tags": [""]}), "matchers[0].tags[0]", "must not be empty"),
         (things({"tags": "a"}), "matchers[0].tags", "expected an array"),
         (things({"model": {"pId": "x"}}), "matchers[0].model.pId", "unknown member"),
@@ -166,7 +166,7 @@ def test_a_device_named_twice_counts_once() -> None:
         (
             SMALLEST | {"matchers": [{"type": "key", "key": f"lora:{A}", "tags": []}]},
             "matchers[0].tags",
-            "only for type thing",
+            "unknown member",
         ),
         (SMALLEST | {"matchers": [{"type": "key"}]}, "matchers[0].key", "required"),
         (keyed(1), "matchers[0].key", "expected a string"),

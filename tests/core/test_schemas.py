@@ -61,8 +61,6 @@ RULES = (
     "this header stands twice",
     "keeps a stored value",
     "within the next 7 days",
-    "].key: required",  # of a matcher of type key
-    "only for type",
     "needs tags, model or application",
     "cannot hold CR, LF or NUL",
     "not available yet: autoRegisterDevices: false",

@@ -185,15 +185,13 @@ def put(body: Any, path: Path, value: Any, schema: Json) -> Any:
         element = next(each["items"] for each in options if "items" in each)
         first = body[0] if body else minimal(element)
         return [put(first, rest, value, element)]
-    inner = next(_member(each, name) for each in options if _member(each, name) is not None) or {}
-    holder: Json = dict(body) if isinstance(body, dict) else {}
+    known = [each for each in options if name in each.get("properties", {})]
+    open_ones = [each for each in options if isinstance(each.get("additionalProperties"), dict)]
+    option = (known or open_ones)[0]
+    inner = option["properties"][name] if known else option["additionalProperties"]
+    # Of several kinds of object, the one that has the member.
+    holder: Json = minimal(option) if "oneOf" in schema else dict(body) if isinstance(body, dict) else {}
     return {**holder, name: put(holder.get(name, minimal(inner)), rest, value, inner)}
-
-
-def _member(schema: Json, name: str) -> Json | None:
-    known: Json | None = schema.get("properties", {}).get(name)
-    others = schema.get("additionalProperties")
-    return known if known is not None else others if isinstance(others, dict) else None
 
 
 def wrong_values(schema: Json) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from longwire.core.errors import LongwireError, NotAvailableYet
 from longwire.core.fields import MASK, InvalidDocument
-from longwire.core.kinds import Describe, Kind, MapOf, Nullable, Place, Schema
+from longwire.core.kinds import Choice, Describe, Kind, MapOf, Nullable, Place, Schema
 
 T = TypeVar("T")
 
@@ -227,6 +227,28 @@ class Document:
             None if member.default is None else member.kind.read(member.default, Place("", []))
         )
         return empty if default is None else default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneOf:
+    """An object of one of several kinds; its member `tag` says which, by the kind's name here."""
+
+    tag: str
+    options: Mapping[str, Object]
+
+    def read(self, value: Any, place: Place) -> Document | None:
+        """Return the members of the kind it is."""
+        if not place.has(dict, value, "an object"):
+            return None
+        if self.tag not in value:
+            place.inside(self.tag).wrong("required")
+            return None
+        name = Choice(tuple(self.options)).read(value[self.tag], place.inside(self.tag))
+        return None if name is None else self.options[name].read(value, place)
+
+    def schema(self, of: Describe) -> Schema:
+        """Return it as JSON Schema."""
+        return {"oneOf": [of(each) for each in self.options.values()]}
 
 
 def read_body(declared: Object, body: Any) -> Document:

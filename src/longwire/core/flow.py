@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from longwire.core.document import Document, Member, Object, read_body
+from longwire.core.document import Document, Member, Object, OneOf, read_body
 from longwire.core.fields import without_none
 from longwire.core.kinds import DEV_EUI, ID, Boolean, Choice, EmptyList, ListOf, Text
 from longwire.core.message import DevEui, parse_dev_eui
@@ -22,27 +22,34 @@ _DRIVER_REF = Object(
         "version": Member(kind=_WORD, description="The version; absent: any."),
     },
 )
-_MATCHER = Object(
-    name="Matcher",
+_KEY_MATCHER = Object(
+    name="KeyMatcher",
     members={
-        "type": Member(
-            kind=Choice(("key", "thing")), description="What it matches by: see the others.", required=True
-        ),
+        "type": Member(kind=Choice(("key",)), description="It names one device.", required=True),
         "key": Member(
             kind=Text(
                 pattern=f"{_KEY_PREFIX}{DEV_EUI.pattern}",
                 says=f"expected {_KEY_PREFIX}<DevEUI>, of 16 hexadecimal digits",
             ),
-            description="For type key, required: `lora:<DevEUI>`.",
+            description="`lora:<DevEUI>`.",
+            required=True,
         ),
-        "tags": Member(
-            kind=ListOf(_WORD, MAX_TAGS),
-            description="For type thing: the device has all of them, in any case.",
-        ),
-        "model": Member(kind=_DRIVER_REF, description="For type thing: `DriverCfg.mod` is this."),
-        "application": Member(kind=_DRIVER_REF, description="For type thing: `DriverCfg.app` is this."),
     },
 )
+_THING_MATCHER = Object(
+    name="ThingMatcher",
+    members={
+        "type": Member(
+            kind=Choice(("thing",)),
+            description="It matches by what devices are; it needs one of the others.",
+            required=True,
+        ),
+        "tags": Member(kind=ListOf(_WORD, MAX_TAGS), description="The device has all of them, in any case."),
+        "model": Member(kind=_DRIVER_REF, description="`DriverCfg.mod` is this."),
+        "application": Member(kind=_DRIVER_REF, description="`DriverCfg.app` is this."),
+    },
+)
+_MATCHER = OneOf(tag="type", options={"key": _KEY_MATCHER, "thing": _THING_MATCHER})
 FLOW_CONFIGURATION = Object(name="FlowConfiguration", members={})
 """What the connector lets a flow configure of its own: nothing."""
 _CONNECTOR = Object(
@@ -159,27 +166,14 @@ def parse_flow(body: Any) -> Flow:
 
 def _matchers(document: Document) -> Iterable[KeyMatcher | ThingMatcher]:
     for matcher in document.elements("matchers"):
-        kind = matcher.text("type")
-        _check_members(matcher, kind)
-        if kind == "key" and (key := matcher.text("key")):
-            yield KeyMatcher(parse_dev_eui(key.removeprefix(_KEY_PREFIX), matcher.at("key")))
-        elif kind == "thing":
-            tags = tuple(dict.fromkeys(matcher.elements("tags")))
-            yield ThingMatcher(tags, _driver_ref(matcher, "model"), _driver_ref(matcher, "application"))
-
-
-def _check_members(matcher: Document, kind: str | None) -> None:
-    """Note what the kind of matcher lacks, and what only the other kind has."""
-    if kind == "key":
-        if "key" not in matcher.written:
-            matcher.wrong("key", "required")
-        for name in {"tags", "model", "application"} & matcher.written.keys():
-            matcher.wrong(name, "only for type thing")
-    elif kind == "thing":
-        if "key" in matcher.written:
-            matcher.wrong("key", "only for type key")
+        if matcher.declared is _KEY_MATCHER:
+            if key := matcher.text("key"):
+                yield KeyMatcher(parse_dev_eui(key.removeprefix(_KEY_PREFIX), matcher.at("key")))
+            continue
         if not any(matcher.written.get(name) for name in ("tags", "model", "application")):
             matcher.wrong("", "needs tags, model or application; a flow for every device has no matchers")
+        tags = tuple(dict.fromkeys(matcher.elements("tags")))
+        yield ThingMatcher(tags, _driver_ref(matcher, "model"), _driver_ref(matcher, "application"))
 
 
 def _driver_ref(matcher: Document, name: str) -> DriverRef:
