@@ -65,8 +65,13 @@ def ids_of(api: Api, described: list[Described]) -> dict[str, str]:
             listed = answer.json() if answer.headers["content-type"] == "application/json" else []
             for element in listed if isinstance(listed, list) else []:
                 ids[each.collection] = str(element.get("id", element.get("devEUI")))
-    ids["replays"] = api.call("POST", "/replays", {"filter": {"outcome": ["REJECTED"]}}).json()["id"]
+    ids["replays"] = wait_until("no other replay runs", lambda: begin_replay(api))
     return ids
+
+
+def begin_replay(api: Api) -> str | None:
+    answer = api.call("POST", "/replays", {"filter": {"outcome": ["REJECTED"]}})
+    return str(answer.json()["id"]) if answer.status == 202 else None
 
 
 def disagreements(each: Described, answer: Answer) -> list[str]:
