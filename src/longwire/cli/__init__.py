@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +17,9 @@ from longwire.cli.replay import replay
 from longwire.core.errors import LongwireError, Misconfigured
 
 if TYPE_CHECKING:
+    from longwire.demo.fleet import Fleet
+    from longwire.demo.fleet_run import FleetOptions, UplinkResult
+    from longwire.demo.lrc import LrcOptions
     from longwire.opened import Running
     from longwire.settings import Settings
 
@@ -72,12 +75,17 @@ def simulate(  # noqa: PLR0913, PLR0917 - each option of the command is an argum
     count: Annotated[int | None, typer.Option(help="Stop after so many uplinks.", min=1)] = None,
     key: Annotated[str | None, typer.Option(help="Sign with this tunnel key (asKey).")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same sensors.")] = 1,
+    downlinks: Annotated[
+        int | None,
+        typer.Option(help="Take downlinks on this port too, until Ctrl-C; 0: a free one.", min=0, max=65535),
+    ] = None,
 ) -> None:
     """Send uplinks as a ThingPark LRC would, in order per device, repeated until they are acknowledged."""
     from longwire.demo.fleet import Fleet
     from longwire.demo.fleet_run import FleetOptions
 
-    _run(_simulate(Fleet(seed, devices), url, FleetOptions(rate_per_second=rate, count=count, key=key)))
+    options = FleetOptions(rate_per_second=rate, count=count, key=key)
+    _run(_simulate(Fleet(seed, devices), url, options, downlinks))
 
 
 @cli.command()
@@ -147,23 +155,26 @@ async def _perform(running: "Running") -> None:
     from longwire.clock import SystemClock
     from longwire.demo.fleet import Fleet
     from longwire.demo.fleet_run import FleetOptions, run_fleet
+    from longwire.demo.lrc import LrcOptions, lrc_url
     from longwire.demo.receiver import Receiver, ReceiverOptions
     from longwire.demo.show import describe
     from longwire.demo.stage import Stage
 
     now, store = SystemClock().now, running.store
     options = ReceiverOptions(port=running.settings.port + 1)
-    async with Receiver(options, now, lambda got: print(describe(got), flush=True)) as bin_:
+    async with Receiver(options, now, lambda got: _say(describe(got))) as bin_:
         fleet = Fleet(seed=1, count=DEMO_SENSORS)
         stage = Stage(store.configurations, store.flows, store.network_servers)
-        server = await stage.network_server()
+        port = running.settings.port + 2
+        server = await stage.network_server(lrc_url(port))
         await stage.flow(fleet, await stage.connection(bin_.url))
         await _announce(running)
         _tell_demo(running, bin_.url)
-        fleet_options = FleetOptions(rate_per_second=DEMO_RATE_PER_SECOND, key=server.server.as_key)
-        await run_fleet(
-            fleet, f"{running.address}/ingest/{server.id}", fleet_options, now, lambda _result: None
-        )
+        ingest_url, key = f"{running.address}/ingest/{server.id}", server.server.as_key
+        fleet_options = FleetOptions(rate_per_second=DEMO_RATE_PER_SECOND, key=key)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_take_downlinks(fleet, LrcOptions(ingest_url, key, port), _say, _keep_quiet))
+            await run_fleet(fleet, ingest_url, fleet_options, now, lambda _result: None)
 
 
 def _tell_demo(running: "Running", receiver_url: str) -> None:
@@ -182,26 +193,46 @@ def _tell_demo(running: "Running", receiver_url: str) -> None:
     )
 
 
-async def _simulate(fleet: Any, url: str, options: Any) -> None:
+async def _simulate(fleet: "Fleet", url: str, options: "FleetOptions", port: int | None) -> None:
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
     from longwire.clock import SystemClock
     from longwire.demo.fleet_run import FleetCounts, run_fleet
+    from longwire.demo.lrc import LrcOptions
 
     counts = FleetCounts()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn())
     with Progress(*columns) as progress:
         bar = progress.add_task("uplinks", total=options.count)
 
-        def show(result: Any) -> None:
+        def show(result: "UplinkResult") -> None:
             nonlocal counts
             counts = counts.after(result)
             words = f"{counts.refused} refused, {counts.repeated} repeated"
             progress.update(bar, completed=counts.acknowledged, description=f"uplinks ({words})")
 
-        await run_fleet(fleet, url, options, SystemClock().now, show)
+        def tell_url(lrc_url: str) -> None:
+            progress.print(f"Downlinks are taken at {lrc_url} : the lrcUrl of your network server.")
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(run_fleet(fleet, url, options, SystemClock().now, show))
+            if port is not None:
+                lrc = LrcOptions(url, options.key, port)
+                group.create_task(_take_downlinks(fleet, lrc, progress.print, tell_url))
     if counts.refused:
         raise LongwireError(f"{counts.refused} uplinks were refused")
+
+
+async def _take_downlinks(
+    fleet: "Fleet", options: "LrcOptions", say: Callable[[str], None], started: Callable[[str], None]
+) -> None:
+    """Take downlinks for the fleet's devices as an LRC, until cancelled."""
+    from longwire.clock import SystemClock
+    from longwire.demo.downlink_desk import Desk
+    from longwire.demo.lrc import Lrc, describe
+
+    desk = Desk((device.dev_eui for device in fleet.devices), options.key)
+    await Lrc(options, desk, SystemClock().now, lambda downlink: say(describe(downlink))).serve(started)
 
 
 async def _receive(options: Any) -> None:
@@ -209,6 +240,14 @@ async def _receive(options: Any) -> None:
     from longwire.demo.receiver import Receiver
     from longwire.demo.show import describe
 
-    async with Receiver(options, SystemClock().now, lambda got: print(describe(got), flush=True)) as bin_:
+    async with Receiver(options, SystemClock().now, lambda got: _say(describe(got))) as bin_:
         print(f"The receiver is at {bin_.url} ; open it in a browser, or POST anything to it.", flush=True)
         await asyncio.Event().wait()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _keep_quiet(_line: str) -> None:
+    """Say nothing."""

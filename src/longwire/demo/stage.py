@@ -2,12 +2,14 @@
 
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from longwire.core.configuration import parse_connection
 from longwire.core.errors import Conflict
+from longwire.core.fields import MASK
 from longwire.core.flow import parse_flow
-from longwire.core.network_server import NetworkServer
-from longwire.demo.fleet import Fleet
+from longwire.core.network_server import parse_network_server
+from longwire.demo.fleet import AS_ID, Fleet
 from longwire.storage.configurations import Configurations
 from longwire.storage.edit import replaced_by
 from longwire.storage.flows import Flows
@@ -27,12 +29,18 @@ class Stage:
     flows: Flows
     network_servers: NetworkServers
 
-    async def network_server(self) -> StoredNetworkServer:
-        """Return the demo's network server, made with a fresh tunnel key at the first run."""
+    async def network_server(self, lrc_url: str) -> StoredNetworkServer:
+        """Return the demo's network server, made with a fresh tunnel key at the first run.
+
+        Its downlinks go to this run's LRC.
+        """
         for known in self.network_servers.known.values():
             if known.server.name == NETWORK_SERVER:
-                return known
-        return await self.network_servers.create(NetworkServer(NETWORK_SERVER, as_key=secrets.token_hex(16)))
+                changed = replaced_by(_network_server(MASK, lrc_url))
+                is_same = known.server.lrc is not None and known.server.lrc.url == lrc_url
+                return known if is_same else await self.network_servers.replace(known.id, changed, _accept)
+        made = _network_server(secrets.token_hex(16), lrc_url)
+        return await self.network_servers.create(parse_network_server(made))
 
     async def connection(self, receiver_url: str) -> int:
         """Return the id of the demo's connection, made at the first run; it leads to this run's receiver."""
@@ -61,5 +69,10 @@ class Stage:
             return
 
 
-async def _accept(_connection: object) -> None:
-    """Check nothing: the demo's own receiver is allowed."""
+def _network_server(as_key: str, lrc_url: str) -> dict[str, Any]:
+    configuration = {"asKey": as_key, "asId": AS_ID, "lrcUrl": lrc_url}
+    return {"name": NETWORK_SERVER, "type": "thingpark", "configuration": configuration}
+
+
+async def _accept(_document: object) -> None:
+    """Check nothing: the demo's own receiver and LRC are allowed."""
