@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from heapq import nlargest
 
 from longwire.core.delivery import Outcome
 
@@ -81,6 +82,11 @@ class Sums:
     def get(self, connection_id: int) -> Counts:
         """Return the counts of a connection."""
         return self._counts.get(connection_id) or Counts()
+
+    def most_lost(self, most: int) -> list[int]:
+        """Return the connections that lost most, at most that many."""
+        lost = [(counts.lost, number) for number, counts in self._counts.items() if counts.lost]
+        return [number for _, number in nlargest(most, lost)]
 
     def add(self, connection_id: int, minute: int, counts: Counts) -> None:
         """Add what was written to the row of a minute, unless the window has left it behind."""

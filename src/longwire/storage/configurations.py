@@ -65,6 +65,7 @@ class Listed:
 class ConnectionFilter:
     """Which connections to list: `text` stands in name, URL or description; None: all."""
 
+    ids: Collection[int] | None = None
     text: str | None = None
     status: Status | None = None
 
@@ -328,6 +329,8 @@ class Configurations:
 
 
 def _conditions(wanted: ConnectionFilter) -> Iterator[sa.ColumnElement[bool]]:
+    if wanted.ids is not None:
+        yield table.c.id.in_(wanted.ids)
     if wanted.text is not None:
         document = connection_revision.c.document
         members = ("$.name", "$.configuration.destinationURL", "$.configuration.description")

@@ -74,6 +74,8 @@ class Traffic:
         self._tallies: dict[int, dict[int, Tally]] = {}
         self._unwritten: dict[tuple[int, int], Counts] = {}
         self._unwritten_things: dict[tuple[int, str], int] = {}
+        # Of all connections by the minute: 10,000 of them have too many rows to add up for a page.
+        self._totals: dict[int, Counts] = {}
         self._enter_minute(now())
 
     async def open(self, *, recount: bool) -> None:
@@ -82,6 +84,7 @@ class Traffic:
         if recount or not await self._database.read(_was_counted):
             await self._database.write(lambda sql: _recount(sql, now))
         minute = to_micros(now) // _MINUTE
+        self._totals = await self._read_totals(minute - DAY_MINUTES)
         self._sums = [
             Sums(minutes, minute, dict(await self._read_rows(range(minute - minutes + 1, minute + 1))))
             for minutes in (HOUR_MINUTES, DAY_MINUTES)
@@ -115,17 +118,21 @@ class Traffic:
     async def series(self, connection_id: int, window: Window) -> list[tuple[datetime, Counts]]:
         """Return what a connection carried, step by step, each with its beginning, oldest first."""
         await self.flush()
-        last = to_micros(self._now()) // _MINUTE // window.step
-        first = last - window.minutes // window.step + 1
         column = table.c
         query = sa.select(column.minute, column.uplinks, column.failed, column.lost).where(
-            column.connection_id == connection_id, column.minute >= first * window.step
+            column.connection_id == connection_id, column.minute >= self._first_step(window) * window.step
         )
-        steps = {step: Counts() for step in range(first, last + 1)}
-        for minute, *counts in await self._database.read(lambda sql: sql.execute(query).all()):
-            if (sums := steps.get(minute // window.step)) is not None:
-                sums.move(Counts(*counts), 1)
-        return [(from_micros(step * window.step * _MINUTE), counts) for step, counts in steps.items()]
+        rows = await self._database.read(lambda sql: sql.execute(query).all())
+        return self._in_steps(window, [(minute, Counts(*counts)) for minute, *counts in rows])
+
+    async def total_series(self, window: Window) -> list[tuple[datetime, Counts]]:
+        """Return what all connections carried together, as `series`; it reads no row."""
+        await self.flush()
+        return self._in_steps(window, self._totals.items())
+
+    def most_lost(self, most: int) -> list[int]:
+        """Return the connections that lost most in the last hour, at most that many."""
+        return self._sums[0].most_lost(most)
 
     async def purge(self) -> None:
         """Delete what no window reaches any more, in slices."""
@@ -147,10 +154,33 @@ class Traffic:
                 for part in _slices([tuple(key) for key in keys]):
                     await self._database.write(lambda sql, p=part, d=deletion: write_rows(sql, d, p))  # type: ignore[misc]
 
+    def _first_step(self, window: Window) -> int:
+        return to_micros(self._now()) // _MINUTE // window.step - window.minutes // window.step + 1
+
+    def _in_steps(self, window: Window, rows: Iterable[tuple[int, Counts]]) -> list[tuple[datetime, Counts]]:
+        first = self._first_step(window)
+        steps = {step: Counts() for step in range(first, first + window.minutes // window.step)}
+        for minute, counts in rows:
+            if (sums := steps.get(minute // window.step)) is not None:
+                sums.move(counts, 1)
+        return [(from_micros(step * window.step * _MINUTE), counts) for step, counts in steps.items()]
+
+    async def _read_totals(self, since: int) -> dict[int, Counts]:
+        column = table.c
+        sums = (sa.func.sum(each) for each in (column.uplinks, column.failed, column.lost))
+        query = sa.select(column.minute, *sums).where(column.minute >= since).group_by(column.minute)
+        rows = await self._database.read(lambda sql: sql.execute(query).all())
+        return {row[0]: Counts(*row[1:]) for row in rows}
+
     async def _flush(self) -> None:
         async with self._flushing:
             now = self._now()
             self._take_tallies()
+            while (
+                self._totals
+                and (oldest := next(iter(self._totals))) < to_micros(now) // _MINUTE - _KEPT_MINUTES
+            ):
+                del self._totals[oldest]
             try:
                 await self._write(now)
                 for sums in self._sums:
@@ -192,6 +222,7 @@ class Traffic:
                 counts = self._unwritten.pop(key)
                 for sums in self._sums:
                     sums.add(key[0], key[1], counts)
+                self._totals.setdefault(key[1], Counts()).move(counts, 1)
         for things in _slices(list(self._unwritten_things.items())):
             seen = [(*key, step) for key, step in things]
             await self._database.write(lambda sql, seen=seen: write_rows(sql, _SEEN, seen))  # type: ignore[misc]

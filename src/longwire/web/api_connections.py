@@ -13,7 +13,7 @@ from longwire.core.connector import CONNECTION
 from longwire.core.document import Member, Object, read_body
 from longwire.core.errors import InvalidInput, NotFound
 from longwire.core.http import Endpoint
-from longwire.core.kinds import Choice, Text
+from longwire.core.kinds import ID, Choice, ListOf, Text
 from longwire.storage.activity import Activity
 from longwire.storage.configurations import MAX_CONNECTIONS, Configurations, ConnectionFilter, Listed
 from longwire.storage.devices import Devices
@@ -57,6 +57,10 @@ _ID = Member(kind=Text(shortest=1), description="The id of the connection.", req
 # What the original's page writes: the id in the body.
 _WITH_ID = replace(CONNECTION, name="ConnectionWithId", members={**CONNECTION.members, "id": _ID})
 _FILTER: Mapping[str, Member] = {
+    "id": Member(
+        kind=ListOf(ID),
+        description="Those with one of these ids, separated by commas.",
+    ),
     "q": Member(kind=Text(longest=200), description="With this text in name, URL or description."),
     "state": Member(kind=Choice(tuple(each.value for each in Status)), description="In this state."),
 }
@@ -188,7 +192,8 @@ class ConnectionsApi:
         state = asked.text("state")
         # The published contract knows no pages of connections: who asks for none gets them all.
         page = parse_page(query) if query.keys() & PAGING.keys() else Page(1, MAX_CONNECTIONS)
-        wanted = ConnectionFilter(asked.text("q"), Status(state) if state else None)
+        ids = [int(each) for each in asked.elements("id")] if "id" in query else None
+        wanted = ConnectionFilter(ids, asked.text("q"), Status(state) if state else None)
         total, listed = await self.configurations.search(wanted, page)
         lags = await self.activity.count_waiting([each.id for each in listed])
         shapes = [connection_shape(each, self.base_url, lags.get(each.id, 0)) for each in listed]

@@ -1,7 +1,8 @@
 """`/connections/metrics`: what connections carried in the last hour and day (specification, section 13)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from litestar import Request, Response, get
@@ -9,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.document import Member
 from longwire.core.errors import NotFound
-from longwire.core.kinds import ID, Choice, ListOf
+from longwire.core.kinds import ID, Choice, Integer, ListOf
 from longwire.core.traffic import DAY_MINUTES, HOUR_MINUTES, Counts, percentile
 from longwire.storage.activity import Activity, Pulse
 from longwire.storage.downlinks import Downlinks
@@ -26,10 +27,17 @@ _FILTER = {
         description="Only of this connection; may be given several times.",
     )
 }
+_LISTED = {
+    **_FILTER,
+    "lostMost": Member(
+        kind=Integer(1, 100),
+        description="Only the connections that lost most in the last hour, at most that many.",
+    ),
+}
 _LIST = Operation(
     id="listMetrics",
     summary="Show what every connection carried, newest connection first",
-    query=_FILTER,
+    query=_LISTED,
     answer=ListOf(METRICS),
 )
 _SHOW = Operation(id="getMetrics", summary="Show what a connection carried", answer=CONNECTION_METRICS)
@@ -51,6 +59,14 @@ _SERIES = Operation(
 )
 
 
+_TOTAL_SERIES = Operation(
+    id="getTotalMetricsSeries",
+    summary="Show what all connections carried together over time, oldest first",
+    query=_QUERY,
+    answer=ListOf(METRICS_STEP),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class MetricsApi:
     """What the routes of metrics work with."""
@@ -64,10 +80,7 @@ class MetricsApi:
 
         @get("/connections/metrics", opt=described(_LIST))
         async def list_metrics(request: Request[Any, Any, Any]) -> Response[Any]:
-            asked = request.query_params.getall("connectionId", None)
-            return Response(
-                await self._metrics(None if asked is None else [_parse_id(each) for each in asked])
-            )
+            return Response(await self._metrics(self._asked(request)))
 
         @get("/connections/{connection_id:str}/metrics", opt=described(_SHOW))
         async def get_metrics(connection_id: str) -> Response[Any]:
@@ -84,9 +97,22 @@ class MetricsApi:
             if not await self.traffic.read([number]):
                 raise NotFound("there is no such connection")
             series = await self.traffic.series(number, window)
-            return Response([{"time": iso(begin), **_counts("uplinks", counts)} for begin, counts in series])
+            return Response(_series_shape(series))
 
-        return [list_metrics, get_metrics, get_series]
+        @get("/connections/metrics/series", opt=described(_TOTAL_SERIES))
+        async def get_total_series(request: Request[Any, Any, Any]) -> Response[Any]:
+            window = _WINDOWS[read_query(_QUERY, request.query_params).required_text("window")]
+            return Response(_series_shape(await self.traffic.total_series(window)))
+
+        return [list_metrics, get_metrics, get_series, get_total_series]
+
+    def _asked(self, request: Request[Any, Any, Any]) -> list[int] | None:
+        """Return the connections that a list is asked for; None: all."""
+        most = read_query(_LISTED, request.query_params).values.get("lostMost")
+        if most is not None:
+            return self.traffic.most_lost(most)
+        given = request.query_params.getall("connectionId", None)
+        return None if given is None else [_parse_id(each) for each in given]
 
     async def _metrics(self, connection_ids: Sequence[int] | None) -> list[dict[str, int]]:
         lags = await self.activity.count_waiting(connection_ids)
@@ -119,6 +145,10 @@ def _shape(metrics: Metrics, downlinks: tuple[Counts, Counts], lag: int) -> dict
 
 def _counts(name: str, counts: Counts) -> dict[str, int]:
     return {name: counts.total, f"{name}Failed": counts.failed, f"{name}Lost": counts.lost}
+
+
+def _series_shape(series: Iterable[tuple[datetime, Counts]]) -> list[dict[str, Any]]:
+    return [{"time": iso(begin), **_counts("uplinks", counts)} for begin, counts in series]
 
 
 def _pulse_shape(pulse: Pulse) -> dict[str, Any]:

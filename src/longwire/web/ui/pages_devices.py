@@ -8,6 +8,7 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
 from longwire.web.ui.api_client import Api, Refused
+from longwire.web.ui.choices import find_choices, find_connections
 from longwire.web.ui.page import (
     PER_PAGE,
     Caller,
@@ -20,8 +21,6 @@ from longwire.web.ui.page import (
 )
 from longwire.web.ui.render import page
 from longwire.web.ui.toasts import Toast, find_toast
-
-_MOST_CHOICES = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,8 @@ class DevicesPages:
     async def _change(self, request: PageRequest, dev_eui: str) -> Response[Any]:
         """Add an application to a device, or take one away."""
         form, api = visit_of(request).form, self.caller.api(request)
+        if "find" in form:
+            return await self._show(request, dev_eui)
         ids: list[str] = (await api.get(f"/devices/{dev_eui}")).document["connectionIds"]
         wanted = [each for each in ids if each != form.get("remove")]
         if form.get("add") and form["add"] not in wanted:
@@ -86,8 +87,8 @@ class DevicesPages:
     async def _show(self, request: PageRequest, dev_eui: str, toast: Toast | None = None) -> Response[str]:
         api = self.caller.api(request)
         device = (await api.get(f"/devices/{dev_eui}")).document
-        connections = (await api.get("/connections", perPage=_MOST_CHOICES)).document
-        by_id = {each["id"]: each for each in connections}
+        applications = await find_connections(api, device["connectionIds"])
+        search = visit_of(request).form.get("search", "")
         deliveries = await api.get(
             "/deliveries", devEUI=device["devEUI"], perPage=PER_PAGE, page=page_number(request)
         )
@@ -97,9 +98,9 @@ class DevicesPages:
             "device.html",
             device={**_UNKNOWN, **device},
             name=name,
-            applications=[by_id[each] for each in device["connectionIds"] if each in by_id],
-            choices=[each for each in connections if each["id"] not in device["connectionIds"]],
-            is_adding="add" in request.query_params,
+            applications=list(applications.values()),
+            choices=await find_choices(api, search),
+            is_adding="add" in request.query_params or "search" in visit_of(request).form,
             server=await _server_name(api, device.get("networkServerId")),
             deliveries=deliveries.document,
             total=deliveries.total,

@@ -7,11 +7,21 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
 from longwire.web.ui.api_client import Refused
-from longwire.web.ui.page import Caller, PageRequest, frame_of, go_to, visit_of
+from longwire.web.ui.choices import find_choices, find_connections
+from longwire.web.ui.page import (
+    PER_PAGE,
+    Caller,
+    PageRequest,
+    frame_of,
+    go_to,
+    page_number,
+    pages_around,
+    visit_of,
+)
 from longwire.web.ui.render import page
 from longwire.web.ui.toasts import Toast, find_toast
 
-_MOST = 5000
+_MOST_SERVERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,8 @@ class RoutingPages:
         @post("/flows", status_code=200)
         async def create_flow(request: PageRequest) -> Response[Any]:
             form = visit_of(request).form
+            if "find" in form:
+                return await self._show_flows(request)
             try:
                 await self.caller.api(request).call("POST", "/flows", _flow(form))
             except Refused as refused:
@@ -77,7 +89,7 @@ class RoutingPages:
     async def _show_servers(
         self, request: PageRequest, toast: Toast | None = None, status: int = 200
     ) -> Response[str]:
-        servers = (await self.caller.api(request).get("/networkServers", perPage=_MOST)).document
+        servers = (await self.caller.api(request).get("/networkServers", perPage=_MOST_SERVERS)).document
         form = visit_of(request).form
         name = request.query_params.get("name", "")
         return page(
@@ -93,15 +105,19 @@ class RoutingPages:
         self, request: PageRequest, toast: Toast | None = None, status: int = 200
     ) -> Response[str]:
         api = self.caller.api(request)
-        connections = (await api.get("/connections", perPage=_MOST)).document
+        form = visit_of(request).form
+        flows = await api.get("/flows", page=page_number(request), perPage=PER_PAGE)
+        ids = {to["connectionId"] for each in flows.document for to in each["connectors"]}
         return page(
             frame_of(request),
             "flows.html",
             status,
-            flows=(await api.get("/flows", perPage=_MOST)).document,
-            connections=connections,
-            names={each["id"]: each.get("name") or f"Connection {each['id']}" for each in connections},
-            form=visit_of(request).form,
+            flows=flows.document,
+            total=flows.total,
+            pages=pages_around(request, flows),
+            choices=await find_choices(api, form.get("search", "")),
+            names=await find_connections(api, ids),
+            form=form,
             toast=toast or find_toast(request.query_params, name=request.query_params.get("name", "")),
         )
 
