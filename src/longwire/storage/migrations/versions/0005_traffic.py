@@ -1,13 +1,13 @@
 """What connections carry, minute by minute, and which devices are active on them.
 
-Revision ID: 0016
+Revision ID: 0005
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
-down_revision = "0005"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -1,13 +1,13 @@
 """Deliveries are found by time and outcome, and can be replayed; debug keeps requests; tests have rows.
 
-Revision ID: 0004
+Revision ID: 0006
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0016"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

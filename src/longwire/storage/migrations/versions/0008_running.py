@@ -1,13 +1,13 @@
 """Which revision of a connection runs: after a kill its width tells what may have been in flight.
 
-Revision ID: 0020
+Revision ID: 0008
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0020"
-down_revision = "0017"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

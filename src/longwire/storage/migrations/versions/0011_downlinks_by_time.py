@@ -1,12 +1,12 @@
 """Downlinks are counted by time.
 
-Revision ID: 0026
+Revision ID: 0011
 """
 
 from alembic import op
 
-revision = "0026"
-down_revision = "0015"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

@@ -1,13 +1,13 @@
 """What drivers a device has, and when a network server sent last; devices seen so far count from here on.
 
-Revision ID: 0015
+Revision ID: 0010
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015"
-down_revision = "0003"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 

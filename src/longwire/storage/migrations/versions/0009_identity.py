@@ -1,13 +1,13 @@
 """API keys may expire and say when they were last used; an audit log of what was changed.
 
-Revision ID: 0003
+Revision ID: 0009
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0020"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

@@ -1,13 +1,13 @@
 """Which command each lane has carried out: one that was recorded just before the end is not forgotten.
 
-Revision ID: 0021
+Revision ID: 0012
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0021"
-down_revision = "0026"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 

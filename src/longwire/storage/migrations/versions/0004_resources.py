@@ -1,13 +1,13 @@
 """Flows and network servers have revisions; devices have what is known of them, and connections of their own.
 
-Revision ID: 0005
+Revision ID: 0004
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0006"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

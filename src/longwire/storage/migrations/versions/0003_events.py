@@ -1,12 +1,12 @@
 """What the operator is told.
 
-Revision ID: 0006
+Revision ID: 0003
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
+revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
