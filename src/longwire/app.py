@@ -30,7 +30,8 @@ from longwire.web.listener import listen, make_server, stopped_by_signals
 async def serve(settings: Settings, beside: Callable[[Running], Awaitable[None]] | None = None) -> None:
     """Serve until SIGTERM or SIGINT; `beside` runs from the start of the listener to the end.
 
-    On the way down: stop accepting, then let the lanes end, then close the store.
+    On the way down: stop accepting while the lanes end, within 10 s together; then close the store. What is accepted
+    meanwhile waits on disk for the next start.
     """
     _raise_file_limit()
     with listen(settings) as listener:
@@ -45,6 +46,12 @@ async def _run(running: Running, beside: Callable[[Running], Awaitable[None]] | 
     downlinks = DownlinkLane(_downlink_tools(running))
     await downlinks.load()
     server = make_server(make_front(running, downlinks))
+
+    def stop() -> None:
+        server.should_exit = True
+        supervisor.stop()
+        downlinks.stop()
+
     async with asyncio.TaskGroup() as group:
         lanes = group.create_task(supervisor.run(), name="supervisor")
         lane = group.create_task(downlinks.run(), name="downlinks")
@@ -52,12 +59,10 @@ async def _run(running: Running, beside: Callable[[Running], Awaitable[None]] | 
         if beside is not None:
             company.append(group.create_task(_as_task(beside(running)), name="beside"))
         log.info(log.SERVER_STARTED, address=running.address, version=__version__)
-        with stopped_by_signals(server):
+        with stopped_by_signals(stop):
             await server.serve(sockets=[running.listener])
         for task in company:
             task.cancel()
-        supervisor.stop()
-        downlinks.stop()
         await asyncio.wait([lanes, lane])
     log.info(log.SERVER_STOPPED)
 
