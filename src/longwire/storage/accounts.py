@@ -95,8 +95,12 @@ class Accounts:
 
         Hashes are looked up, and a token's seal is checked as a whole, so the time tells nothing.
         """
-        key = self._by_hash.get(_hash(credential)) or self._key_of_token(credential)
+        key = self._by_hash.get(_hash(credential)) or self._key_of_token(credential, _TOKEN_PLACE)
         return self._admit(key)
+
+    def identify_session(self, token: str, mark: str) -> Identity:
+        """Return whose token of a session this is; raises Unauthorized, KeyExpired. With another mark it is void."""
+        return self._admit(self._key_of_token(token, _session_place(mark)))
 
     def identify_client(self, client_id: str, client_secret: str) -> Identity:
         """Return whose key this is, if it has that id; raises Unauthorized, KeyExpired."""
@@ -109,12 +113,19 @@ class Accounts:
         The token is sealed and names the key by id and hash: nothing is stored, it survives a restart, and it ends
         with its key, or with another secret key. Raises Unauthorized when the key is gone already.
         """
+        return self._issue(identity, _TOKEN_PLACE)
+
+    def issue_session(self, identity: Identity, mark: str) -> tuple[str, timedelta]:
+        """Return a token as `issue_token` does, but of one session of the pages: it opens nothing else."""
+        return self._issue(identity, _session_place(mark))
+
+    def _issue(self, identity: Identity, place: str) -> tuple[str, timedelta]:
         key, now = self._by_id.get(identity.key_id), self._now()
         if key is None:
             raise Unauthorized("the key was deleted")
         lifetime = TOKEN_LIFETIME if key.expires_at is None else min(TOKEN_LIFETIME, key.expires_at - now)
         content = f"{to_micros(now + lifetime)} {key.key_hash.hex()} {identity.key_id}"
-        return _TOKEN_PREFIX + self._sealer.seal(content, _TOKEN_PLACE), lifetime
+        return _TOKEN_PREFIX + self._sealer.seal(content, place), lifetime
 
     def list(self) -> Sequence[ApiKey]:
         """Return the keys, newest first."""
@@ -157,12 +168,12 @@ class Accounts:
         self._used[key.identity.key_id] = now
         return key.identity
 
-    def _key_of_token(self, credential: str) -> ApiKey | None:
-        """Return the key an access token stands for, if both are valid."""
+    def _key_of_token(self, credential: str, place: str) -> ApiKey | None:
+        """Return the key a token stands for, if both are valid and it was sealed for that place."""
         if not credential.startswith(_TOKEN_PREFIX):
             return None
         try:
-            content = self._sealer.open(credential.removeprefix(_TOKEN_PREFIX), _TOKEN_PLACE)
+            content = self._sealer.open(credential.removeprefix(_TOKEN_PREFIX), place)
         except Misconfigured:
             return None
         expires_at, key_hash, _key_id = content.split(" ", 2)
@@ -244,6 +255,10 @@ def _told(key: NewKey) -> dict[str, Any]:
 def _save_last_use(sql: Sql, used: dict[str, datetime]) -> None:
     for key_id, at in used.items():
         sql.execute(sa.update(table).where(table.c.id == key_id).values(last_used_at=to_micros(at)))
+
+
+def _session_place(mark: str) -> str:
+    return f"session/{mark}"
 
 
 def _make_key() -> str:

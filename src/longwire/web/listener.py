@@ -55,7 +55,6 @@ def make_server(front: Front) -> uvicorn.Server:
 @contextmanager
 def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
     """Let SIGTERM and SIGINT call what ends the server."""
-
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)

@@ -1,6 +1,7 @@
 """Signing in with a key or a one-time link, signing out, the theme."""
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
@@ -12,6 +13,8 @@ from longwire.web.ui.page import PageRequest, frame_of, go_to, visit_of
 from longwire.web.ui.render import page
 from longwire.web.ui.sessions import Sessions
 from longwire.web.ui.site import THEMES
+
+_AS_IT_IS = "/?&=%+,:;@!$'()*~#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,8 @@ def _form(request: PageRequest, after: str, error: str, status: int = 200) -> Re
 
 def _safe(path: str) -> str:
     """Return where to go on below `/ui/`: a path of ours, or the dashboard."""
-    return (
-        path.removeprefix("/ui/") if path.startswith("/ui/") and "//" not in path and "\\" not in path else ""
-    )
+    is_ours = path.startswith("/ui/") and "//" not in path and "\\" not in path
+    return quote(path.removeprefix("/ui/"), safe=_AS_IT_IS) if is_ours else ""
 
 
 def _own_path(request: PageRequest) -> str:

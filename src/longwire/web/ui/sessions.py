@@ -1,13 +1,14 @@
-"""Who is signed in: a cookie that carries an access token, and nothing on the server but who has signed out.
+"""Who is signed in: a cookie that carries a token, and nothing on the server but who has signed out.
 
 The cookie is HttpOnly and SameSite=Strict; its random half makes the CSRF token of every form, which other sites can
-neither read nor guess. It is renewed while it is used and ends an hour after, or at once with its key.
+neither read nor guess. The token is sealed for that half: nobody can change it to stay signed in, and the token is of
+no use at the API. The cookie is renewed while it is used and ends an hour after, or at once with its key.
 """
 
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.cookies import CookieError, SimpleCookie
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 from longwire.core.access import Identity
 from longwire.core.errors import Unauthorized
-from longwire.storage.accounts import Accounts
+from longwire.storage.accounts import TOKEN_LIFETIME, Accounts
 
 COOKIE = "longwire_session"
 TICKET_LIFETIME = timedelta(hours=1)
@@ -62,10 +63,10 @@ class Sessions:
     def find(self, header: str) -> Session | None:
         """Return the session of a `Cookie` header, or None."""
         mark, _, token = _cookie_value(header).partition(".")
-        if not token or mark in self._ended:
+        if not token or not mark or mark in self._ended:
             return None
         try:
-            return Session(self._accounts.identify(token), mark)
+            return Session(self._accounts.identify_session(token, mark), mark)
         except Unauthorized:
             return None
 
@@ -79,8 +80,7 @@ class Sessions:
     def end(self, session: Session) -> str:
         """Return the `Set-Cookie` that forgets a session, which is not known any more."""
         now = self.now()
-        self._ended = {mark: at for mark, at in self._ended.items() if now - at < 2 * TICKET_LIFETIME}
-        self._ended[session.mark] = now
+        self._ended = _recent(self._ended, now) | {session.mark: now}
         self._renewed.pop(session.mark, None)
         return f"{COOKIE}=; Max-Age=0; {self._attributes}"
 
@@ -96,9 +96,15 @@ class Sessions:
         return identity if until > self.now() else None
 
     def _cookie(self, mark: str, identity: Identity) -> str:
-        token, lifetime = self._accounts.issue_token(identity)
-        self._renewed[mark] = self.now()
+        token, lifetime = self._accounts.issue_session(identity, mark)
+        now = self.now()
+        self._renewed = _recent(self._renewed, now) | {mark: now}
         return f"{COOKIE}={mark}.{token}; Max-Age={int(lifetime.total_seconds())}; {self._attributes}"
+
+
+def _recent(marks: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
+    """Return the marks whose cookies may still be valid: the others need not be remembered."""
+    return {mark: at for mark, at in marks.items() if now - at < 2 * TOKEN_LIFETIME}
 
 
 def _cookie_value(header: str) -> str:

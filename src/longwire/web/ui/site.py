@@ -68,6 +68,8 @@ class Site:
             return
         fields = await _read_form(scope["method"], headers, receive)
         form = dict(fields)
+        if scope["method"] not in {"GET", "HEAD"} and _is_from_elsewhere(headers):
+            raise Forbidden("csrf: the form is from another site; open the page of Longwire and try again")
         if (
             session is not None
             and scope["method"] != "GET"
@@ -107,6 +109,18 @@ def _file_headers(file: StaticFile) -> list[tuple[bytes, bytes]]:
         (b"etag", file.tag),
         (b"cache-control", b"max-age=300"),
     ]
+
+
+def _is_from_elsewhere(headers: Mapping[bytes, bytes]) -> bool:
+    """Return whether a browser says that another site sent a form, which may be the one for signing in.
+
+    By `Sec-Fetch-Site` where it tells; browsers do so by https and on this machine.
+    """
+    site = headers.get(b"sec-fetch-site")
+    if site is not None:
+        return site not in {b"same-origin", b"none"}
+    origin = headers.get(b"origin")
+    return origin is not None and origin.partition(b"://")[2] != headers.get(b"host", b"")
 
 
 async def _read_form(
