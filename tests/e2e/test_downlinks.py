@@ -66,6 +66,8 @@ def test_a_refusal_of_the_lrc_comes_back_as_a_message(world: World) -> None:
         "downlinkURL": url,
     }
     assert world.wait_for_status(correlation_id, "REJECTED")["cause"] == REFUSAL
+    events = f"/events?q_connectionId={world.connection_id}"
+    wait_until("the event", lambda: [each for each in world.api.get(events) if each["code"] == "dwn-5001"])
 
 
 def test_a_report_that_a_gateway_failed_is_the_cause_and_not_the_end(world: World) -> None:

@@ -1,6 +1,8 @@
 """Hostile applications and network servers on the way of a downlink (case IN-15, and what a review looked for)."""
 
+import contextlib
 import json
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -194,3 +196,20 @@ def test_in_15_the_door_refuses_what_no_application_sends(world: World) -> None:
     assert world.post(url, b"x" * (1024 * 1024 + 1)).status == 413
     assert world.api.raw("GET", urlsplit(url).path).status == 405
     assert world.api.raw("POST", "/iot-flow/downlinkMessages/nobody", b"{}").status == 404
+
+
+def test_while_the_store_is_locked_the_door_says_503(
+    longwire: Callable[..., Longwire], make_world: Callable[..., World]
+) -> None:
+    server = longwire().start()
+    world = make_world(server.api)
+    url = world.send_uplink()["downlinkURL"]
+    with contextlib.closing(sqlite3.connect(server.data / "longwire.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        refused = world.send(url)
+        other.execute("ROLLBACK")
+
+    assert refused.status == 503, refused
+    assert refused.headers["retry-after"]
+    assert world.api.get("/downlinks") == []
+    wait_until("it is taken", lambda: world.send(url).status == 200)

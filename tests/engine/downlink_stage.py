@@ -51,6 +51,16 @@ class FakeLrc:
         self.is_released.set()
         self._server.close()
 
+    @property
+    def hanging(self) -> int:
+        """Return how many requests wait for an answer that does not come."""
+        return self._at_once
+
+    def hang_up(self) -> None:
+        """Give up those that hang."""
+        self.is_released.set()
+        self.is_released = asyncio.Event()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while True:
