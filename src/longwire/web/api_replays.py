@@ -54,6 +54,7 @@ _BEGIN = Operation(
     body=Body(_ORDER),
     status=202,
     answer=_BEGUN,
+    other_answers={200: _COUNTED},
     errors=(409,),
 )
 _SHOW = Operation(id="getReplay", summary="Show how far a replay is", answer=REPLAY)

@@ -230,13 +230,21 @@ def _answers(route: Route, schemas: _Schemas) -> dict[str, Any]:
         good = _error_answer(operation.status, schemas)
     elif operation.answer is not None:
         good["content"] = {operation.answer_type: {"schema": schemas.of(operation.answer, Use.ANSWER)}}
+    others = {
+        str(status): {
+            "description": HTTPStatus(status).phrase,
+            "headers": {"X-Correlation-Id": {"$ref": "#/components/headers/X-Correlation-Id"}},
+            "content": {JSON_TYPE: {"schema": schemas.of(kind, Use.ANSWER)}},
+        }
+        for status, kind in operation.other_answers.items()
+    }
     errors = {
         str(status): {"$ref": f"#/components/responses/{status}"}
         if status in _COMMON_ERRORS
         else _error_answer(status, schemas)
         for status in sorted({*_COMMON_ERRORS, *operation.errors, *_implied_errors(route)})
     }
-    return {str(operation.status): good, **errors}
+    return {str(operation.status): good, **others, **errors}
 
 
 def _implied_errors(route: Route) -> Iterable[int]:

@@ -42,9 +42,8 @@ class Operation:
     """One method of one path; `id` names it for generated clients.
 
     `errors` are the statuses beside those every operation has; a 400 comes with a body or a query, a 404 with an id
-    in the path. `answer` None: there is no body. `optional_headers` are not in
-    every answer. The `tag` is that of its
-    path unless it says another.
+    in the path. `answer` None: there is no body. `other_answers`: more good ones, by status. `optional_headers` are not
+    in every answer. The `tag` is that of its path unless it says another.
     """
 
     id: str
@@ -59,6 +58,7 @@ class Operation:
     answer_type: str = JSON_TYPE
     answer_headers: Mapping[str, str] = field(default_factory=dict)
     optional_headers: Mapping[str, str] = field(default_factory=dict)
+    other_answers: Mapping[int, Kind] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
     is_planned: bool = False
 
