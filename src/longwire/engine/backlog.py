@@ -37,6 +37,7 @@ class Backlog:
         self._queue = queue
         self._window = Window()
         self._bodies = Bodies(budget)
+        self._rereads = 0
         self.is_behind = False
         """Whether what is sent comes from disk: since a read has found something, until nothing of it waits."""
 
@@ -56,6 +57,7 @@ class Backlog:
         """Read again before anything is sent: what is held may have been taken out of the queue."""
         self._window.notice()
         self._bodies.clear()
+        self._rereads += 1
 
     def forget_bodies(self) -> None:
         """Hold no bodies any more: nothing will be sent for a while, and what waits may expire meanwhile."""
@@ -111,8 +113,16 @@ class Backlog:
         return taken
 
     async def _with_bodies(self, taken: list[Waiting]) -> list[Ready]:
-        """Return what was taken with its body; what was not read for want of room goes back."""
+        """Return what was taken with its body; what was not read for want of room goes back.
+
+        All of it goes back when the queue was changed during the read: what was read may not wait any more.
+        """
+        rereads = self._rereads
         found = await self._load_missing(taken)
+        if rereads != self._rereads:
+            for waiting in taken:
+                self._window.put_back(waiting)
+            return []
         ready: list[Ready] = []
         for waiting in taken:
             body = self._bodies.release(waiting.delivery_id) or found.pop(waiting.delivery_id, _NOT_READ)

@@ -24,7 +24,8 @@ class Bodies:
         return delivery_id in self._held
 
     def hold(self, delivery_id: int, body: bytes) -> bool:
-        """Hold a body; False when the lanes hold too much already."""
+        """Hold a body; False when the lanes hold too much already. One that is held already takes no more room."""
+        self.release(delivery_id)
         if len(body) > self._budget.free_bytes:
             return False
         self._budget.free_bytes -= len(body)
