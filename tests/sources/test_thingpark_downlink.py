@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -99,3 +100,12 @@ def test_the_lrcs_answer_is_read(status: int, body: str, verdict: object) -> Non
 
 def test_a_refused_socket_is_tried_again() -> None:
     assert read_downlink_answer(TransportFailure(Cause.REFUSED, "x"), PLAIN) == Again("refused: x")
+
+
+def test_an_answer_made_to_be_read_for_long_is_not() -> None:
+    began = time.process_time()
+
+    verdict = read_downlink_answer(answer(350, "<" * 65_536), PLAIN)
+
+    assert verdict == Rejected("<" * 500)
+    assert time.process_time() - began < 1

@@ -12,7 +12,6 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from longwire.core.json_text import member_text, read_kept_root
-from longwire.core.message import parse_dev_eui
 
 UNNAMED = "Longwire"
 """Our `AS_ID` where the connection names none: that of the network's request is not kept with the message."""
@@ -73,8 +72,8 @@ def _parameters(
     members: Members, tunnel: Tunnel, message_id: str, now: datetime
 ) -> Iterator[tuple[str, str]]:
     # A BS_alarm is of no device.
-    if "DevEUI" in members:
-        yield "LrnDevEui", parse_dev_eui(member_text(members, "DevEUI"))
+    if dev_eui := member_text(members, "DevEUI"):
+        yield "LrnDevEui", dev_eui
     yield "LrnFPort", member_text(members, "FPort") or "0"
     yield "LrnInfos", f"{tunnel.as_id}-{_TUNNEL}-{message_id}"
     yield "AS_ID", tunnel.as_id

@@ -60,7 +60,7 @@ class DownlinkLane:
     def __init__(self, tools: DownlinkTools) -> None:
         """Hold none yet."""
         self._tools = tools
-        self._waiting: dict[_Device, deque[Ticket]] = {}
+        self._waiting: dict[_Device, list[Ticket]] = {}
         self._due: list[tuple[datetime, int, _Device]] = []
         self._order = itertools.count()
         self._held: dict[str, deque[_Device]] = {}
@@ -73,7 +73,7 @@ class DownlinkLane:
     def add(self, ticket: Ticket) -> None:
         """Take a downlink that has become durable; those of one device come in their order."""
         device = (ticket.route.network_server_id, ticket.dev_eui)
-        tickets = self._waiting.setdefault(device, deque())
+        tickets = self._waiting.setdefault(device, [])
         tickets.append(ticket)
         if len(tickets) == 1:
             self._plan(device, ticket.not_before)
@@ -130,7 +130,7 @@ class DownlinkLane:
         tickets = self._waiting[device]
         left = await self._hand_over(tickets[0])
         if left is None:
-            tickets.popleft()
+            del tickets[0]
         else:
             tickets[0] = left
         self._in_flight[device[0]] -= 1
