@@ -105,9 +105,7 @@ def _parts(running: Running, authentication: Authentication) -> tuple[_Part, ...
         blocked = await find_blocked(network.resolver, network.policy, endpoint, CHECK_TIMEOUT)
         return (blocked.party.value, blocked.reason) if blocked else None
 
-    connections = ConnectionsApi(
-        store.configurations, store.flows, store.devices, store.activity, refuses, base_url
-    )
+    connections = ConnectionsApi(store.configurations, store.activity, refuses, base_url)
     return (
         ConnectorsApi(base_url),
         connections,

@@ -60,6 +60,11 @@ class Store:
     sessions: Sessions
     new_owner_key: str | None
 
+    def forget_connection(self, connection_id: int) -> None:
+        """Lead no message to a connection any more."""
+        self.flows.router.forget_connection(connection_id)
+        self.devices.forget_connection(connection_id)
+
     async def can_write(self) -> bool:
         """Return whether the writer commits within 2 s."""
         try:
@@ -104,6 +109,7 @@ async def open_store(settings: Settings, clock: Clock) -> AsyncIterator[Store]:
         database.start()
         try:
             store = await _open_parts(settings, database, clock)
+            store.configurations.forget = store.forget_connection
             marked = await begin_run(database, clock.now())
             if marked is not None:
                 store.witness.saw_unclean_end(marked)

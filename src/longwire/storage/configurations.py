@@ -73,8 +73,8 @@ class ConnectionFilter:
 class Configurations:
     """Reads and saves connections.
 
-    Once a change is durable, `announce` is called with the connection's id, and `tell` with what the operator shall
-    know of it.
+    Once a change is durable, `announce` is called with the connection's id, `tell` with what the operator shall know of
+    it, and `forget` with the id of a connection that is gone: what is still led to it is DISCARDED.
     """
 
     def __init__(self, database: Database, sealer: Sealer, now: Callable[[], datetime]) -> None:
@@ -86,6 +86,7 @@ class Configurations:
         # How old a message may be that arrives for a connection; for those that say so.
         self.validities: dict[int, timedelta] = {}
         self.announce: Callable[[int], None] = lambda _connection_id: None
+        self.forget: Callable[[int], None] = lambda _connection_id: None
         self.tell: Callable[[Occurrence], None] = lambda _occurrence: None
 
     async def load_validities(self) -> None:
@@ -149,6 +150,7 @@ class Configurations:
             check_revision(stored.revision, expected)
             await self._database.write(lambda sql: self._delete(sql, stored, by, keep_backlog=keep_backlog))
             self.validities.pop(connection_id, None)
+            self.forget(connection_id)
         self.announce(connection_id)
         discarded = await queue_sql.discard_backlog(self._database, connection_id, self._now)
         self._tell(Kind.CONNECTION_DELETED, connection_id, discarded=discarded)

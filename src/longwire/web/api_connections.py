@@ -16,9 +16,7 @@ from longwire.core.http import Endpoint
 from longwire.core.kinds import ID, Choice, ListOf, Text
 from longwire.storage.activity import Activity
 from longwire.storage.configurations import MAX_CONNECTIONS, Configurations, ConnectionFilter, Listed
-from longwire.storage.devices import Devices
 from longwire.storage.edit import Edit, replaced_by
-from longwire.storage.flows import Flows
 from longwire.storage.page import Page
 from longwire.web.api import (
     IF_CHANGED,
@@ -100,8 +98,6 @@ class ConnectionsApi:
     """
 
     configurations: Configurations
-    flows: Flows
-    devices: Devices
     activity: Activity
     refuses: Callable[[Endpoint], Awaitable[tuple[str, str] | None]]
     base_url: str
@@ -183,8 +179,6 @@ class ConnectionsApi:
         keep = _keeps_backlog(request)
         number, expected = resource_id(connection_id, "connection"), expected_revisions(request)
         await self.configurations.delete(number, expected, author_of(request), keep_backlog=keep)
-        self.flows.router.forget_connection(number)
-        self.devices.forget_connection(number)
 
     async def _list(self, request: Request[Any, Any, Any]) -> Response[Any]:
         query = request.query_params
