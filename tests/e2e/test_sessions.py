@@ -40,6 +40,13 @@ def test_a_cookie_that_was_changed_is_not_valid_any_more_than_one_that_was_signe
     assert not is_signed_in(api, f"{name}={mark}.{api.key}")
 
 
+@pytest.mark.parametrize("other", ['a={"b": [1, 2]}', "odd name=1", "=", "a=b=c", "\u00e9=1"])
+def test_a_cookie_of_somebody_else_on_this_host_signs_nobody_out(api: Api, other: str) -> None:
+    cookie = cookie_of(sign_in(api))
+
+    assert is_signed_in(api, f"{other}; {cookie}")
+
+
 def test_what_a_cookie_carries_opens_no_api_and_a_token_of_the_api_no_page(api: Api) -> None:
     token = cookie_of(sign_in(api)).partition(".")[2]
     key_id = api.call("GET", "/apiKeys").json()[0]["id"]

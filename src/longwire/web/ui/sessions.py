@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from longwire.core.access import Identity
@@ -108,9 +107,9 @@ def _recent(marks: Mapping[str, datetime], now: datetime) -> dict[str, datetime]
 
 
 def _cookie_value(header: str) -> str:
-    cookies = SimpleCookie()
-    try:
-        cookies.load(header)
-    except CookieError:
-        return ""
-    return cookies[COOKIE].value if COOKIE in cookies else ""
+    """Return our cookie, whatever stands beside it: http.cookies stops at what others on this host may have set."""
+    for part in header.split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == COOKIE:
+            return value
+    return ""
