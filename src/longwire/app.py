@@ -3,10 +3,10 @@
 import asyncio
 import random
 import resource
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from functools import partial
 
 from longwire import __version__, log
 from longwire.clock import SystemClock
@@ -55,7 +55,10 @@ async def _run(running: Running, beside: Callable[[Running], Awaitable[None]] | 
     async with asyncio.TaskGroup() as group:
         lanes = group.create_task(supervisor.run(), name="supervisor")
         lane = group.create_task(downlinks.run(), name="downlinks")
-        company = [group.create_task(work) for work in _company(running)]
+        company = [
+            group.create_task(housekeeping.keep_on(name, work, SystemClock()), name=name)
+            for name, work in _company(running)
+        ]
         if beside is not None:
             company.append(group.create_task(_as_task(beside(running)), name="beside"))
         log.info(log.SERVER_STARTED, address=running.address, version=__version__)
@@ -97,20 +100,21 @@ def _downlink_tools(running: Running) -> DownlinkTools:
     return DownlinkTools(store.downlinks, running.network.client, clock, lrc_of, tell_rejected)
 
 
-def _company(running: Running) -> Iterator[Coroutine[Any, Any, None]]:
-    """Return what runs beside the lanes."""
-    store, clock = running.store, SystemClock()
-    yield run_replays(store.replays, clock)
-    keep = timedelta(days=running.settings.keep_dead_letters_days)
-    yield housekeeping.purge_downlinks(store.downlinks, keep, clock)
-    yield housekeeping.keep_house(
-        store.database, store.queue, store.witness, _retention(running.settings), clock
+def _company(running: Running) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+    """Return what runs beside the lanes, by name."""
+    store, clock, retention = running.store, SystemClock(), _retention(running.settings)
+    write_down, witness = housekeeping.write_down, store.witness
+    yield "replays", partial(run_replays, store.replays, clock)
+    yield "downlinks", partial(housekeeping.purge_downlinks, store.downlinks, retention.dead_letters, clock)
+    yield (
+        "retention",
+        partial(housekeeping.keep_house, store.database, store.queue, witness, retention, clock),
     )
-    yield housekeeping.write_down(store.witness.events.flush, housekeeping.EVENTS_EVERY, clock)
-    yield housekeeping.write_down(store.witness.traffic.flush, housekeeping.TRAFFIC_EVERY, clock)
-    yield housekeeping.write_down(store.accounts.save_last_use, housekeeping.LAST_USE_EVERY, clock)
-    yield housekeeping.end_debug(store.configurations, clock)
-    yield housekeeping.write_sightings(store.devices.sightings, clock)
+    yield "events", partial(write_down, witness.events.flush, housekeeping.EVENTS_EVERY, clock)
+    yield "traffic", partial(write_down, witness.traffic.flush, housekeeping.TRAFFIC_EVERY, clock)
+    yield "last use", partial(write_down, store.accounts.save_last_use, housekeeping.LAST_USE_EVERY, clock)
+    yield "debug", partial(housekeeping.end_debug, store.configurations, clock)
+    yield "sightings", partial(housekeeping.write_sightings, store.devices.sightings, clock)
 
 
 async def _as_task(work: Awaitable[None]) -> None:

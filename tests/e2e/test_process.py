@@ -1,6 +1,7 @@
 """The program as an operator runs it: the first start, settings, signals, and starting again on the same data."""
 
 import re
+import sqlite3
 import stat
 import subprocess
 from collections.abc import Callable
@@ -135,6 +136,25 @@ def test_sigterm_ends_with_0_within_10_seconds_and_the_next_start_goes_on(
     server.start()
     road.wait_for_outcomes(*["DELIVERED"] * 7, timeout_s=25)
     assert "Traceback" not in server.said
+
+
+def test_a_bug_beside_the_lanes_ends_no_delivery(longwire: Maker, sink: Sink, dev_eui: str) -> None:
+    server = longwire().start()
+    road = build_road(server.api, connection_document(sink.url()), [dev_eui])
+    assert server.terminate()[0] == 0
+    with sqlite3.connect(server.data / "longwire.db") as store:  # a replay that nobody can read
+        store.execute(
+            "INSERT INTO replay (filter, state, count, done, failed, created_at, after_time, after_id, is_placed)"
+            " VALUES ('{', 'running', 1, 0, 0, 1, 0, 0, 0)"
+        )
+    store.close()
+
+    server.start()
+    wait_until("the bug is told", lambda: "housekeeping.work.crashed" in server.said)
+    road.send(uplink(dev_eui, 1))
+
+    road.wait_for_outcomes("DELIVERED")
+    assert server.terminate()[0] == 0
 
 
 def test_an_idle_server_ends_at_once(longwire: Maker) -> None:

@@ -21,6 +21,17 @@ LAST_USE_EVERY = timedelta(seconds=5)
 SIGHTINGS_EVERY = timedelta(seconds=5)
 SIGHTINGS_PAUSE = timedelta(seconds=1)
 DEBUG_EVERY = timedelta(minutes=1)
+CRASH_PAUSE = timedelta(minutes=1)
+
+
+async def keep_on(name: str, work: Callable[[], Awaitable[None]], clock: Clock) -> None:
+    """Do work that has no end, again a minute after a bug has ended it, until cancelled: the lanes go on meanwhile."""
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - the edge of what runs beside the lanes: a bug there must not end them
+            log.error(log.HOUSEKEEPING_CRASHED, work=name)
+        await sleep(clock, CRASH_PAUSE)
 
 
 async def write_down(flush: Callable[[], Awaitable[None]], every: timedelta, clock: Clock) -> None:
