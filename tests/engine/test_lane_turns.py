@@ -6,7 +6,7 @@ import pytest
 from tests.engine.scripted_server import Reaction, ScriptedServer
 from tests.engine.stage import Stage
 
-from longwire.engine.turns import STEP, Turns
+from longwire.engine.turns import REST_BESIDE_OTHERS_S, STEP, Turns
 from longwire.storage.queue_sql import Queue
 
 DEVICES = "0123456789ABCDEF"
@@ -24,6 +24,23 @@ async def test_turns_come_in_the_order_of_asking() -> None:
     await asyncio.gather(*(work_off(name) for name in "abc"))
 
     assert taken == list("abcabcabc")
+
+
+async def test_a_backlog_rests_longer_while_others_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        rests.append(seconds)
+
+    monkeypatch.setattr("longwire.engine.turns.asyncio.sleep", sleep)
+    turns = Turns()
+    await turns.wait()
+    turns.notice()
+    await turns.wait()
+    await turns.wait()
+
+    assert rests[0] < REST_BESIDE_OTHERS_S <= rests[1]
+    assert rests[2] < REST_BESIDE_OTHERS_S
 
 
 async def test_a_backlog_goes_in_turns_and_what_is_handed_over_needs_none(

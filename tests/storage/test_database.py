@@ -122,6 +122,28 @@ async def test_more_than_one_batch_is_written_in_order(
     assert seen == list(range(2 * MAX_BATCH + 10))
 
 
+async def test_patient_writes_are_gathered_until_somebody_comes_who_does_not_want_to_wait(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def count(_sql: Sql, items: Sequence[int]) -> list[None]:
+        sizes.append(len(items))
+        return [None] * len(items)
+
+    await database.write(adding("before"))
+    monkeypatch.setattr(database, "_rest_s", 60.0)
+    patient = [database.submit(count, 1, is_patient=True)]
+    await asyncio.sleep(0.05)
+    patient.append(database.submit(count, 2, is_patient=True))
+    assert not sizes
+
+    await database.submit(count, 3)
+
+    assert sizes == [3]
+    await asyncio.gather(*patient)
+
+
 async def test_when_too_much_waits_for_the_disk_the_next_is_told_at_once(
     database: Database, busy_writer: threading.Event
 ) -> None:

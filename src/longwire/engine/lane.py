@@ -267,6 +267,8 @@ class Lane:
                 return
             if self._backlog.is_behind:
                 await self._tools.turns.wait()
+            else:
+                self._tools.turns.notice()
             self._send_all(ready)
 
     def _room(self) -> int:

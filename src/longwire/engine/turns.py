@@ -4,6 +4,7 @@ import asyncio
 
 STEP = 8
 REST_S = 0.001
+REST_BESIDE_OTHERS_S = 0.01
 LONGEST_REST_S = 0.02
 
 
@@ -14,18 +15,27 @@ class Turns:
     as it may have in flight, and again as many with each commit. Sent all at once they are a lump that everything else
     waits behind, and while the loop never rests the writer waits for the interpreter at each of its statements. So a
     turn is `STEP` messages, and the loop rests before each turn: the longer, the later it was, for a loop that is late
-    has others waiting. A lane that keeps up with its queue needs no turn.
+    has others waiting. A lane that keeps up with its queue needs no turn; while there are such lanes, those that take
+    turns leave them most of the loop's time, and have all of it when they are alone.
     """
 
     def __init__(self) -> None:
         """Begin with nobody waiting."""
         self._next = asyncio.Lock()
-        self._rest_s = REST_S
+        self._late_s = 0.0
+        self._others_sent = False
+
+    def notice(self) -> None:
+        """Learn that a lane that keeps up has sent something."""
+        self._others_sent = True
 
     async def wait(self) -> None:
         """Return when it is the caller's turn; first come, first served."""
         loop = asyncio.get_running_loop()
         async with self._next:
-            due = loop.time() + self._rest_s
-            await asyncio.sleep(self._rest_s)
-            self._rest_s = min(REST_S + loop.time() - due, LONGEST_REST_S)
+            rest_s = REST_BESIDE_OTHERS_S if self._others_sent else REST_S
+            self._others_sent = False
+            rest_s = min(rest_s + self._late_s, LONGEST_REST_S)
+            due = loop.time() + rest_s
+            await asyncio.sleep(rest_s)
+            self._late_s = max(loop.time() - due, 0.0)

@@ -41,6 +41,7 @@ READERS = 2
 # The writer gives the interpreter away at each statement; Python's 5 ms are what it then waits for a busy event loop
 # to give it back, a dozen times for each commit.
 SWITCH_INTERVAL_S = 0.0005
+LONGEST_REST_S = 0.02
 CACHED_STATEMENTS = 512  # more than `rows` makes of the statements with many rows
 
 Handler = Callable[[Connection, Sequence[Any]], Sequence[Any]]
@@ -54,6 +55,7 @@ class _Write:
     item: Any
     future: asyncio.Future[Any]
     then: Callable[[Any], None] | None
+    is_patient: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Database:
         self._inbox: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._waiting = 0
         self._is_closed = False
+        self._rest_s = 0.0
         # Told of each batch, in the event loop: how many seconds it took, and why it could not be written.
         self.on_commit: Callable[[float, str | None], None] = lambda _seconds, _cause: None
         self._writer_engine = _engine(path, "BEGIN IMMEDIATE", _WRITER_PRAGMAS)
@@ -121,11 +124,17 @@ class Database:
         return self.submit(_run_changes, change)
 
     def submit(
-        self, handler: Handler, item: Any, then: Callable[[Any], None] | None = None
+        self,
+        handler: Handler,
+        item: Any,
+        then: Callable[[Any], None] | None = None,
+        *,
+        is_patient: bool = False,
     ) -> asyncio.Future[Any]:
         """Return the future of an item that its handler writes together with others of the same batch.
 
-        `then` is called with the result, in the event loop, also when the future was cancelled meanwhile.
+        `then` is called with the result, in the event loop, also when the future was cancelled meanwhile. A patient
+        item may wait a little for others, as long as nothing else is submitted (see `_next_batch`).
         Raises StorageUnavailable at once when too much waits already, and after `close`.
         """
         if self._is_closed:
@@ -134,7 +143,7 @@ class Database:
             raise StorageUnavailable("too much waits for the disk; try again later")
         self._waiting += 1
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._inbox.put(_Write(handler, item, future, then))
+        self._inbox.put(_Write(handler, item, future, then, is_patient))
         return future
 
     def _read(self, query: Callable[[Connection], T]) -> T:
@@ -152,18 +161,27 @@ class Database:
                 if batch:
                     passed = stopwatch()
                     results = self._commit(connection, batch)
+                    self._rest_s = min(passed(), LONGEST_REST_S)
                     self._loop.call_soon_threadsafe(self._resolve, results, passed())
 
     def _next_batch(self) -> tuple[list[_Write], bool]:
-        """Return what waits, at least one item; and whether more may come."""
+        """Return what waits, at least one item; and whether more may come.
+
+        As long as only patient items wait, the writer rests for as long as its last commit took. So it is free at
+        least half of the time when somebody comes who does not want to wait, however fast a backlog is worked off.
+        """
         batch: list[_Write] = []
+        is_urgent = False
         item = self._inbox.get()
+        rested = stopwatch()
         while item is not None:
             batch.append(item)
             if len(batch) == MAX_BATCH:
                 return batch, True
+            is_urgent = is_urgent or not item.is_patient
+            rest_s = 0.0 if is_urgent else self._rest_s - rested()
             try:
-                item = self._inbox.get_nowait()
+                item = self._inbox.get(rest_s > 0, max(rest_s, 0))
             except queue.Empty:
                 return batch, True
         return batch, False

@@ -160,7 +160,8 @@ class Queue:
     async def settle(self, settlement: Settlement) -> None:
         """Return when outcome and attempts are on disk, together; raises StorageUnavailable."""
         self._unsettled.add(settlement.delivery_id)
-        await self._database.submit(settle_batch, settlement)
+        # Nobody outside waits for a record; the device and the slot that do can wait a little.
+        await self._database.submit(settle_batch, settlement, is_patient=True)
         self._unsettled.discard(settlement.delivery_id)
 
     @property
