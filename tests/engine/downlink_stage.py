@@ -142,7 +142,7 @@ class DownlinkStage:
 
     async def report(self, device: str, correlation_id: str, status: Status) -> None:
         dev_eui = parse_dev_eui(f"70B3D5E75E00000{device}")
-        await self.downlinks.note_report(dev_eui, Report(correlation_id, status))
+        await self.downlinks.note_report(Report("ns", dev_eui, correlation_id, status))
 
     async def statuses(self) -> dict[str, tuple[str, int]]:
         """Return status and attempts of each downlink, by device and payload."""

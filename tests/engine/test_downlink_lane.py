@@ -187,3 +187,28 @@ async def test_what_may_have_been_sent_is_told_as_such_although_its_validity_is_
 
     await stage.wait_for(A01=("REJECTED", 1))
     assert stage.rejected == [("A01", "no answer; may have been sent")]
+
+
+async def test_a_counter_that_an_earlier_try_may_have_used_is_told_as_such(stage: DownlinkStage) -> None:
+    lrc = await stage.lrc()
+    answers = [CLOSE, 503, 351]
+    lrc.script = lambda _: answers.pop(0)
+    await stage.start()
+    await stage.put("A", "01", FCntDn=5)
+    for attempts, wait in ((1, 1), (2, 2)):
+        await stage.wait_for(A01=("QUEUED", attempts))
+        await stage.pass_time(wait * S)
+
+    await stage.wait_for(A01=("REJECTED", 3))
+    assert stage.rejected == [("A01", "said the LRC; an earlier try may have been sent")]
+
+
+async def test_a_report_of_another_network_server_says_nothing(stage: DownlinkStage) -> None:
+    await stage.lrc("other")
+    await stage.start()
+    await stage.put("A", "01", "other", CorrelationID="00000000000000AB")
+    await stage.wait_for(A01=("ACCEPTED", 1))
+
+    await stage.report("A", "00000000000000AB", Status.SENT)
+
+    await stage.wait_for(A01=("ACCEPTED", 1))

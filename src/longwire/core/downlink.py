@@ -5,7 +5,7 @@ downlink names its frame counter: a network server refuses a counter that was us
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -28,7 +28,8 @@ DEFAULT_VALIDITY = timedelta(hours=1)
 LONGEST_VALIDITY = timedelta(days=7)
 FIRST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(seconds=60)
-MAY_HAVE_BEEN_SENT = "no answer; may have been sent"
+_DOUBT = "may have been sent"
+MAY_HAVE_BEEN_SENT = f"no answer; {_DOUBT}"
 HIGHEST_PORT = 224
 
 AS_ID = Text(pattern="[!-%'-~]{1,255}", says="expected printable characters without '&' and spaces")
@@ -211,8 +212,10 @@ Verdict = Accepted | Rejected | Again
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the network reports of a downlink; `status` None: a try was in vain, and others may follow."""
+    """What a network server reports of a downlink; `status` None: a try was in vain, and others may follow."""
 
+    network_server_id: str
+    dev_eui: DevEui
     correlation_id: str
     status: Status | None
     cause: str | None = None
@@ -289,21 +292,20 @@ def rejection(refusal: Refusal, now: datetime) -> Message:
 
 def read_report(message: Message) -> Report | None:
     """Return what a message of the network says of a downlink; None for one that names none."""
-    if message.root not in {SENT_ROOT, REJECTED_ROOT}:
+    if message.dev_eui is None or message.root not in {SENT_ROOT, REJECTED_ROOT}:
         return None
     _, members = json_text.read_kept_root(message.body)
     text = {name: json_text.scalar_text(bytes(raw)) or "" for name, raw in members.items()}
     correlation_id = text.get("CorrelationID", "")
     if not correlation_id:
         return None
+    named = (message.network_server_id, message.dev_eui, correlation_id)
     if message.root == REJECTED_ROOT:
-        return Report(correlation_id, Status.REJECTED, text.get("DownlinkRejectionCause") or None)
+        return Report(*named, Status.REJECTED, text.get("DownlinkRejectionCause") or None)
     if text.get("DeliveryStatus") == "1":
-        return Report(correlation_id, Status.SENT)
+        return Report(*named, Status.SENT)
     causes = [text[name] for name in _FAILURES if text.get(name, "00") != "00"]
-    return Report(
-        correlation_id, None, f"the gateways could not send it: {', '.join(causes) or 'no cause given'}"
-    )
+    return Report(*named, None, f"the gateways could not send it: {', '.join(causes) or 'no cause given'}")
 
 
 def judge_common(result: HttpResponse | TransportFailure, downlink: Downlink) -> Verdict | None:
@@ -322,9 +324,21 @@ def wait_after(attempts: int) -> timedelta:
 
 def _judge_failure(failure: TransportFailure, downlink: Downlink) -> Verdict:
     cause = f"{failure.cause.value}: {failure.detail}"
-    if not failure.request_written or downlink.f_cnt_dn is not None:
+    if not failure.request_written:
         return Again(cause)
-    return Rejected(MAY_HAVE_BEEN_SENT)
+    return Rejected(MAY_HAVE_BEEN_SENT) if downlink.f_cnt_dn is None else Again(f"{cause}; {_DOUBT}")
+
+
+def is_doubtful(cause: str | None) -> bool:
+    """Return whether a try with this cause may have reached the network server."""
+    return cause is not None and _DOUBT in cause
+
+
+def with_doubt(verdict: Verdict) -> Verdict:
+    """Return the verdict on a try after a doubtful one: that its counter was used may be the doubtful one's doing."""
+    if isinstance(verdict, Accepted) or is_doubtful(verdict.cause):
+        return verdict
+    return replace(verdict, cause=f"{verdict.cause}; an earlier try {_DOUBT}")
 
 
 def _dev_eui(content: Document) -> DevEui:

@@ -22,7 +22,9 @@ from longwire.core.downlink import (
     Rejected,
     Status,
     Verdict,
+    is_doubtful,
     wait_after,
+    with_doubt,
 )
 from longwire.core.errors import StorageUnavailable
 from longwire.net.client import Client
@@ -149,6 +151,8 @@ class DownlinkLane:
             if downlink is None:
                 return None
             verdict = await self._try(ticket, downlink)
+            if ticket.is_marked or is_doubtful(ticket.cause):
+                verdict = with_doubt(verdict)
             return await self._conclude(ticket, downlink, verdict)
         except Exception:  # noqa: BLE001 - the lane's edge: a bug costs this downlink, the others go on
             log.error(log.DOWNLINK_CRASHED, downlink=ticket.id)

@@ -131,7 +131,7 @@ class Downlinks:
         change = sa.update(table).where(table.c.id == ticket.id, _QUEUED).values(values)
         await self._database.write(lambda sql: sql.execute(change))
 
-    async def note_report(self, dev_eui: DevEui, report: Report) -> None:
+    async def note_report(self, report: Report) -> None:
         """Take in what a network server reports of a downlink; one that was SENT stays so.
 
         The report may come before the answer to the request: then the downlink is over without it.
@@ -139,7 +139,8 @@ class Downlinks:
         change: dict[str, Any] = {} if report.status is None else {"status": report.status.value}
         where = (
             sa.func.upper(table.c.correlation_id) == report.correlation_id.upper(),
-            table.c.dev_eui == dev_eui,
+            table.c.dev_eui == report.dev_eui,
+            table.c.network_server_id == report.network_server_id,
             table.c.status != Status.SENT.value,
             table.c.attempts > 0,
         )

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from longwire.core.downlink import Report, read_report
-from longwire.core.message import DevEui
 from longwire.sources import thingpark
 from longwire.sources.ingest_request import IngestRequest
 from longwire.storage.network_servers import NetworkServers
@@ -24,7 +23,7 @@ class Ingest:
     roads: Roads
     queue: Queue
     witness: Callable[[Put, Accepted], None]
-    reported: Callable[[DevEui, Report], Awaitable[None]]
+    reported: Callable[[Report], Awaitable[None]]
 
     async def accept(self, request: IngestRequest) -> None:
         """Return when the message is durable, or known from within the last hour.
@@ -38,5 +37,5 @@ class Ingest:
         self.roads.note(put, accepted, stored.server)
         self.witness(put, accepted)
         # Also of a repeat: the first one may have failed between the two.
-        if message.dev_eui is not None and (report := read_report(message)) is not None:
-            await self.reported(message.dev_eui, report)
+        if (report := read_report(message)) is not None:
+            await self.reported(report)
