@@ -32,6 +32,7 @@ PLANTED: Mapping[str, str] = {
     "configuration.tls.clientKey": CLIENT_KEY,
     "configuration.signingSecret": f"whsec_{base64.b64encode(b'canary-signing-9c0d1e2f3a').decode()}",
     "configuration.downlinkAsKey": "ca0a12d0c0ffee0000000000000000d1",
+    "configuration.tunnelInterfaceAuthenticationKey": "ca0a1277c0ffee000000000000000077",
     "configuration.asKey": "ca0a12a5c0ffee0000000000000000a5",
 }
 HEADERS = {
@@ -167,6 +168,8 @@ def plant(api: Api, sink: Sink, dev_eui: str) -> Made:
         "headers": HEADERS | {"X-Thing": "{DevEUI}"},
         "signingSecret": PLANTED["configuration.signingSecret"],
         "downlinkAsKey": PLANTED["configuration.downlinkAsKey"],
+        "lrcCompliance": True,
+        "tunnelInterfaceAuthenticationKey": PLANTED["configuration.tunnelInterfaceAuthenticationKey"],
         "tls": {"clientCertificate": certificate, "clientKey": CLIENT_KEY},
     }
     direct = api.create("/connections", connection_document(sink.url(), **secret))
@@ -222,6 +225,7 @@ def spoil(api: Api, made: Made) -> None:
         {"signingSecret": PLANTED["configuration.signingSecret"] + "!"},
         {"tls": {"clientKey": CLIENT_KEY[:200]}},
         {"downlinkAsKey": PLANTED["configuration.downlinkAsKey"] + "0"},
+        {"tunnelInterfaceAuthenticationKey": PLANTED["configuration.tunnelInterfaceAuthenticationKey"] + "0"},
         {"proxy": {"hostname": "http://127.0.0.1:9", "username": None, "password": proxy_password}},
         {"proxy": {"hostname": f"http://ann:{proxy_password}@127.0.0.1:9"}},
         {"headers": {"Authorization": HEADERS["Authorization"] + "\r\n"}},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import sqlalchemy as sa
 from tests.engine.stage import CONTEXT, until
 from tests.storage.connections import add_connection
 
@@ -129,6 +130,8 @@ class DownlinkStage:
         self._tasks[-1].cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._tasks.pop()
+        # A killed process writes nothing any more: what this one has begun to write comes before its next life.
+        await self.database.write(lambda sql: sql.execute(sa.select(1)))
         self.lane = None
 
     async def put(self, device: str, payload: str, network_server: str = "ns", **members: Any) -> None:
