@@ -99,6 +99,28 @@ def test_signing_in_leads_to_a_page_of_ours_whatever_it_is_called(
     assert answer.headers["location"] == location
 
 
+def test_a_page_whose_connection_is_deleted_ends_its_stream(
+    longwire: Callable[..., Longwire], sink: Sink
+) -> None:
+    server = longwire().start()
+    created = server.api.create("/connections", connection_document(sink.url()))
+    cookie = cookie_of(sign_in(server.api))
+    path = f"/ui/connections/{created['id']}/stream"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as page:
+        page.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: {cookie}\r\n\r\n".encode()
+        )
+        with page.makefile("rb") as answer:
+            assert answer.readline().startswith(b"HTTP/1.1 200")
+            assert server.api.call("DELETE", f"/connections/{created['id']}").status in {200, 204}
+
+            assert b"event: end" in answer.read()
+
+    assert b"event: end" in server.api.raw("GET", path, headers={"Cookie": cookie}).body
+    assert server.terminate()[0] == 0
+    assert "Traceback" not in server.said
+
+
 def test_sigterm_ends_with_0_while_a_page_is_open_and_a_request_hangs(
     longwire: Callable[..., Longwire], sink: Sink, dev_eui: str
 ) -> None:

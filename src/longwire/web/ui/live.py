@@ -5,11 +5,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from longwire.web.ui.api_client import Refused
+
 EVERY_S = 1.0
 KEEP_ALIVE = 15
 """Rounds without a change after which a comment is sent, so that nobody between closes the connection."""
 
 Parts = Mapping[str, str]
+
+_UNAVAILABLE = 503
 
 
 def live(look: Callable[[], Awaitable[Parts | None]]) -> ServerSentEvent:
@@ -17,10 +21,21 @@ def live(look: Callable[[], Awaitable[Parts | None]]) -> ServerSentEvent:
     return ServerSentEvent(_changes(look))
 
 
+async def _seen(look: Callable[[], Awaitable[Parts | None]], shown: Parts) -> Parts | None:
+    """Return what there is to see; what is gone ends the stream, a store that is away does not.
+
+    The answer has begun: an error could not be told any more.
+    """
+    try:
+        return await look()
+    except Refused as refused:
+        return shown if refused.status == _UNAVAILABLE else None
+
+
 async def _changes(look: Callable[[], Awaitable[Parts | None]]) -> AsyncIterator[ServerSentEventMessage]:
     shown: dict[str, str] = {}
     quiet = 0
-    while (parts := await look()) is not None:
+    while (parts := await _seen(look, shown)) is not None:
         changed = {name: text for name, text in parts.items() if shown.get(name) != text}
         for name, text in changed.items():
             yield ServerSentEventMessage(event=name, data=text)
