@@ -51,3 +51,14 @@ def test_of_very_many_askers_the_latest_are_remembered(
     with pytest.raises(TooManyRequests):
         strict.count_failure("192.0.2.9", T0)
     strict.count_failure("192.0.2.0", T0)
+
+
+def test_of_very_many_keys_the_latest_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_REMEMBERED", 2)
+    once = Limits(Allowance(1), Allowance(1))
+    for number in range(3):
+        once.count_request(Identity(str(number), "key", Role.READER), "192.0.2.1", T0)
+
+    once.count_request(Identity("0", "key", Role.READER), "192.0.2.1", T0)
+    with pytest.raises(TooManyRequests):
+        once.count_request(Identity("2", "key", Role.READER), "192.0.2.1", T0)

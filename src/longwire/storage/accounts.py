@@ -150,11 +150,7 @@ class Accounts:
 
     async def save_last_use(self) -> None:
         """Write when keys were last used, for those used since the last time; while the store is away, later."""
-        used = {
-            key_id: at
-            for key_id, at in self._used.items()
-            if key_id in self._by_id and self._by_id[key_id].last_used_at != at
-        }
+        used = {key_id: at for key_id, at in self._used.items() if self._by_id[key_id].last_used_at != at}
         if used:
             with suppress(StorageUnavailable):
                 await self._change(lambda sql: _save_last_use(sql, used))
@@ -193,6 +189,7 @@ class Accounts:
         keys = [_from_row(row) for row in rows]
         self._by_hash = {key.key_hash: key for key in keys}
         self._by_id = {key.identity.key_id: key for key in keys}
+        self._used = {key_id: at for key_id, at in self._used.items() if key_id in self._by_id}
 
     def _set_configured(self, sql: Sql, key: str | None) -> None:
         own = table.c.id == _CONFIGURED_ID

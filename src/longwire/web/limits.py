@@ -22,7 +22,7 @@ class Limits:
         """Begin with nothing used."""
         self._requests = requests
         self._failures = failures
-        self._requested: dict[str, datetime] = {}
+        self._requested: OrderedDict[str, datetime] = OrderedDict()
         self._failed: OrderedDict[str, datetime] = OrderedDict()
         self._proven: OrderedDict[tuple[str, str], None] = OrderedDict()
 
@@ -53,6 +53,7 @@ class Limits:
         if (wait := self._requests.wait(used_until, now)) > _NOTHING:
             raise TooManyRequests("too many requests with this key", wait)
         self._requested[key_id] = self._requests.after_one(used_until, now)
+        _keep_recent(self._requested, key_id)
 
 
 def _keep_recent(remembered: OrderedDict[Any, Any], used: object) -> None:
