@@ -62,13 +62,7 @@ def context(browser: Browser, server: Longwire) -> Iterator[BrowserContext]:
 @pytest.fixture(scope="module")
 def cookie(browser: Browser, server: Longwire) -> SetCookieParam:
     """Give the cookie of an owner who has signed in once for all tests of a file."""
-    opened = browser.new_context(base_url=f"http://127.0.0.1:{server.port}")
-    page = opened.new_page()
-    page.goto("/ui/")
-    sign_in(page, str(server.api.key))
-    (found,) = opened.cookies()
-    opened.close()
-    return cast("SetCookieParam", found)
+    return signed_in(browser, server)
 
 
 @pytest.fixture
@@ -80,6 +74,17 @@ def page(context: BrowserContext, cookie: SetCookieParam) -> Page:
     opened.clock.pause_at(datetime.now(UTC) + timedelta(seconds=1))
     opened.goto("/ui/")
     return opened
+
+
+def signed_in(browser: Browser, server: Longwire) -> SetCookieParam:
+    """Return the cookie of an owner who has just signed in."""
+    opened = browser.new_context(base_url=f"http://127.0.0.1:{server.port}")
+    page = opened.new_page()
+    page.goto("/ui/")
+    sign_in(page, str(server.api.key))
+    (found,) = opened.cookies()
+    opened.close()
+    return cast("SetCookieParam", found)
 
 
 def sign_in(page: Page, key: str) -> None:

@@ -85,10 +85,8 @@ class Front:
         path: str = scope["path"]
         if match := _INGEST.fullmatch(path):
             return await self._accept(match[1], scope, receive)
-        if path in {"/healthz", "/readyz"}:
-            return await self._health(path)
-        if path == "/metrics":
-            return await self._show_metrics(scope)
+        if path in {"/healthz", "/readyz", "/metrics"}:
+            return await (self._show_metrics(scope) if path == "/metrics" else self._health(path))
         if path.startswith(_DOWNLINKS):
             return await self._accept_downlink(path.removeprefix(_DOWNLINKS), scope, receive)
         if path in {"/", "/ui"}:
@@ -96,7 +94,15 @@ class Front:
         if path.startswith(("/ui/", f"{BASE}/")):
             await (self.site if path.startswith("/ui/") else self._call_api)(scope, receive, send)
             return None
-        raise NotFound("there is nothing at this path")
+        return await self._answer_without_prefix(scope, receive, send)
+
+    async def _answer_without_prefix(self, scope: Any, receive: Receive, send: Send) -> Answer | None:
+        """Answer what a proxy passed on with the path it adds; raises NotFound for anything else."""
+        path: str = scope["path"]
+        if not (self.site.prefix and path.startswith(f"{self.site.prefix}/")):
+            raise NotFound("there is nothing at this path")
+        path = path.removeprefix(self.site.prefix)
+        return await self._answer({**scope, "path": path, "raw_path": path.encode()}, receive, send)
 
     async def _accept(self, network_server_id: str, scope: Any, receive: Receive) -> Answer:
         if scope["method"] != "POST":

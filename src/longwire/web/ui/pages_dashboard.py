@@ -99,7 +99,8 @@ async def _losing(api: Api) -> list[dict[str, Any]]:
 
 def _trouble(connection: Mapping[str, Any]) -> dict[str, Any]:
     reason = connection.get("stateReason") or connection["state"]
-    waiting = f"{reason}. {connection['lag']:,} messages wait."
+    lag = connection["lag"]
+    waiting = f"{reason}. {lag:,} message{' waits' if lag == 1 else 's wait'}."
     return {**_line(connection, TONES[connection["state"]]), "text": waiting, "can_retry": True}
 
 

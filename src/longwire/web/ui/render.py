@@ -31,6 +31,10 @@ NAVIGATION = (
 )
 
 
+KEYS: Mapping[str, str] = {"": "h", "connections": "c", "devices": "d", "events": "e"}
+"""What is pressed after `g` to go to a page."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """What a page needs besides its content: who looks, from where, with which theme; `prefix` ends without `/`."""
@@ -51,7 +55,7 @@ def page(frame: Frame, template: str, status: int = 200, **content: Any) -> Resp
 def text(frame: Frame, template: str, **content: Any) -> str:
     """Return a rendered template."""
     return _environment.get_template(template).render(
-        frame=frame, navigation=NAVIGATION, version=__version__, now=frame.now, **content
+        frame=frame, navigation=NAVIGATION, keys=KEYS, version=__version__, now=frame.now, **content
     )
 
 

@@ -124,6 +124,22 @@
     if (note) note.hidden = !isPaused;
   });
 
+  document.addEventListener("htmx:sseMessage", tick);
+
+  // Keys of one hand; off while somebody types. `?` lists them.
+  let isGoing = false;
+  const goTo = (key) => document.querySelector(`nav [data-key="${key}"]`)?.click();
+  document.addEventListener("keydown", (event) => {
+    const isTyping = event.target.closest("input, select, textarea, [contenteditable]");
+    if (isTyping || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (isGoing) goTo(event.key);
+    isGoing = event.key === "g" && !isGoing;
+    const search = event.key === "/" && document.querySelector("main input[type=search]");
+    if (search) event.preventDefault();
+    if (search) search.focus();
+    if (event.key === "?") document.getElementById("keys").showModal();
+  });
+
   // A server that does not answer is told, and the page goes on by itself when it does again.
   const lost = () => {
     if (document.getElementById("lost")) return;
@@ -148,6 +164,12 @@
     address.searchParams.delete("toast");
     history.replaceState(null, "", address);
   }
+  // With a fragment in the address browsers leave `autofocus` alone, and take the focus away until all is loaded.
+  addEventListener("load", () => {
+    const field = document.querySelector("#edit [autofocus]");
+    field?.focus();
+    field?.select?.();
+  });
   openDialogs();
   tick();
   setInterval(tick, 1000);
