@@ -293,3 +293,15 @@ def test_the_shelf_keeps_the_latest_by_number_and_by_bytes() -> None:
     assert [kept.id for kept in by_number.after(9)] == [10]
     by_bytes.keep(shelf_entry(11, 20_000))
     assert by_bytes.after(0) == ()
+
+
+async def test_the_page_has_switches_and_shows_json_on_several_lines(receiver: Receiver) -> None:
+    await ask(receiver.url, post("/up", b'{"DevEUI_uplink":{"n":1.50}}'))
+
+    reply = await ask(receiver.url, post("/_mode", b"mode=fail"))
+
+    page = reply.body.decode()
+    assert (reply.status, 'value="fail" aria-pressed="true"' in page) == (200, True)
+    assert "&quot;DevEUI_uplink&quot;: {\n    &quot;n&quot;: 1.50" in page
+    assert (await ask(receiver.url, post("/up", b"x"))).status == 500
+    assert (await ask(receiver.url, post("/_mode", b"mode=what"))).status == 400

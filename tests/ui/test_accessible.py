@@ -17,7 +17,8 @@ LOOK = """async () => (await axe.run(document, {resultTypes: ["violations"]})).v
     .filter(each => ["critical", "serious"].includes(each.impact))
     .map(each => `${each.id}: ${each.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(" | ")}`)"""
 WIDER = """() => [...document.querySelectorAll("main *")]
-    .filter(each => each.getBoundingClientRect().right > innerWidth + 1 && !each.closest("pre, .vh, svg"))
+    .filter(each => each.checkVisibility() && !each.closest("pre, .vh, svg"))
+    .filter(each => each.getBoundingClientRect().right > innerWidth + 1)
     .slice(0, 3).map(each => each.outerHTML.slice(0, 160))"""
 
 

@@ -29,6 +29,8 @@ from longwire.demo.request_parser import ParsedRequest, ParseFailure, RequestPar
 _CHUNK_BYTES = 65_536
 _JSON = "application/json"
 _HTML = "text/html; charset=utf-8"
+_SWITCH = b"mode="
+"""How the form of the page begins, where JSON begins with a brace."""
 _LINGER = timedelta(seconds=1)
 """How long a refused sender may go on sending before the socket closes, so that it can read why."""
 
@@ -221,6 +223,10 @@ class Receiver:
                     content_type, body = _HTML, render_page(self._shelf.after(0), self._behaviour)
                 case "GET", "/_requests":
                     content_type, body = _JSON, render_requests(self._shelf.after(_parse_after(query)))
+                case "POST", "/_mode" if request.body.startswith(_SWITCH):
+                    mode = request.body.removeprefix(_SWITCH).decode(errors="replace")
+                    self.behave(parse_behaviour(msgspec.json.encode({"mode": mode})))
+                    content_type, body = _HTML, render_page(self._shelf.after(0), self._behaviour)
                 case "POST", "/_mode":
                     self.behave(parse_behaviour(request.body))
                     content_type, body = _JSON, msgspec.json.encode(self._behaviour)
