@@ -82,7 +82,7 @@ def test_what_was_carried_is_told_in_words_and_drawn(page: Page, api: Api, sink:
     assert "1 failed; the last at" in str(chart.get_attribute("aria-label"))
     expect(page.locator("#head")).to_contain_text("95 % within")
     page.get_by_role("link", name="1D").click()
-    expect(page.get_by_role("img", name="Uplinks a 15 minutes: 2 in all")).to_be_visible()
+    expect(page.get_by_role("img", name="Uplinks every 15 minutes: 2 in all")).to_be_visible()
 
 
 class Value(NamedTuple):

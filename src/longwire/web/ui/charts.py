@@ -80,7 +80,7 @@ def time_chart(
             mark = round(top - _FAILED_HEIGHT - 1, 1) if failed else None
             bars.append(Bar(round(number * width + 0.1 * width, 1), top, height, mark))
     ticks = [f"{times[at].astimezone(UTC):%H:%M}" for at in _ticks(len(times))]
-    unit = "minute" if period == "1h" else "15 minutes"
+    unit = "a minute" if period == "1h" else "every 15 minutes"
     gap = _gap(times, width, closed_since)
     return Chart(
         bars,
@@ -112,10 +112,10 @@ def _sentence(
 ) -> str:
     total, failed = sum(all_ for all_, _ in steps), sum(bad for _, bad in steps)
     if not total:
-        return f"Uplinks a {unit}: none."
+        return f"Uplinks {unit}: none."
     last = max(at for at, (all_, _) in zip(times, steps, strict=True) if all_)
     closed = " Closed now: nothing is sent." if is_closed else ""
     return (
-        f"Uplinks a {unit}: {total:,} in all, at most {max(all_ for all_, _ in steps):,} at once, {failed:,} failed; "
+        f"Uplinks {unit}: {total:,} in all, at most {max(all_ for all_, _ in steps):,} at once, {failed:,} failed; "
         f"the last at {last.astimezone(UTC):%H:%M} UTC.{closed}"
     )
