@@ -175,6 +175,7 @@ async def test_a_second_run_goes_on_with_higher_counters() -> None:
     runs: list[dict[str, list[int]]] = []
     async with IngestServer(lambda _: Act.TAKE).listen() as door, asyncio.timeout(LIMIT_S):
         for _ in range(2):
+            await asyncio.sleep(0.1)  # longer than the 50 ms between two uplinks of a device
             results: list[UplinkResult] = []
             settings = options(rate_per_second=60, count=6, first_counter=None)
             await run_fleet(Fleet(1, 3), door.url, settings, now, results.append)

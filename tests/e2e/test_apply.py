@@ -215,7 +215,7 @@ def test_resources_of_the_same_name_are_told_apart_by_their_ids(runs: Runs, sink
         ("connections: [{name: '${NOWHERE_TO_BE_FOUND}'}]", MISCONFIGURED, "there is no such variable"),
         ("connections: [{connectorId: x}]", MISCONFIGURED, "needs a name or an id"),
         ("flows: [{name: f, connectors: [{connection: gone}]}]", MISCONFIGURED, "none named 'gone'"),
-        ("flows: [{id: 99, connectors: []}]", MISCONFIGURED, "none with the id 99"),
+        ("flows: [{id: 999999999, connectors: []}]", MISCONFIGURED, "none with the id 999999999"),
         ("networkServers: [{name: n, type: x}]", FAILED, "networkServers n: type: expected thingpark"),
         ("devices: [{devEUI: '12'}]", FAILED, "devEUI"),
         (

@@ -68,12 +68,13 @@ def test_who_may_not_send_downlinks_finds_no_address_at_any_path(
 
 def test_the_pages_show_no_address_to_a_reader_either(api: Api, road: Road) -> None:
     secret = road.connection["downlinkUrl"].rpartition("/")[2]
+    page = f"/ui/connections/{road.connection_id}"
 
-    seen = visit_everything(api.with_key(create_key(api, "Reader")["key"]))
+    seen = visit_everything(api.with_key(create_key(api, "Reader")["key"]), page)
 
     assert f"/ui/connections/{road.connection_id}" in seen
     assert [path for path, text in seen.items() if secret in text or FOREIGN in text] == []
-    mine = visit_everything(api.with_key(create_key(api, "Controller")["key"]))
+    mine = visit_everything(api.with_key(create_key(api, "Controller")["key"]), page)
     assert secret in mine[f"/ui/connections/{road.connection_id}"]
 
 

@@ -90,7 +90,7 @@ def test_messages_without_a_route_are_counted_by_device(
 
 def test_every_change_of_a_connection_is_told(api: Api, sink: Sink) -> None:
     document = connection_document(sink.url(), name="Mill")
-    road = build_road(api, document, ["0059AC00000000FF"])
+    road = build_road(api, document, ["0059ACFF000000FF"])
     path = f"/connections/{road.connection_id}"
     for body in (document | {"name": "Wheel"}, document | {"active": False}, document):
         assert api.call("PUT", path, body).status == 200

@@ -29,7 +29,9 @@ def test_authenticating_lasts_while_a_proxy_with_credentials_is_tried(api: Api, 
         road = build_road(api, connection_document(url, proxy=login, requestTimeout="60s"), [dev_eui])
         road.wait_for_state("AUTHENTICATING")
         without = {"hostname": login["hostname"]}
-        other = build_road(api, connection_document(url, proxy=without, requestTimeout="60s"), [])
+        other = build_road(
+            api, connection_document(url, proxy=without, requestTimeout="60s"), ["0059ACFE00000001"]
+        )
         wait_until("both are tried", lambda: proxy.accepted == 2)
         assert (other.state, road.state) == ("OPENING", "AUTHENTICATING")
         may_answer.set()

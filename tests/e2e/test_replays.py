@@ -1,5 +1,6 @@
 """Replays of many: counted first, then a job; each message once, in its order, whatever happens in between."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -139,7 +140,8 @@ def test_one_replay_at_a_time_runs_on_a_connection(api: Api, sink: Sink, dev_eui
 
     for conflict in (begin(road), api.call("POST", "/replays", {"filter": {"devEUI": dev_euis[2]}})):
         assert conflict.status == 409
-        assert f"replay {job['id']} runs" in conflict.json()["message"]
+        # On a server that others use too, a filter of every connection may meet a replay of theirs first.
+        assert re.search(r"replay \d+ runs on this connection", conflict.json()["message"])
     second = begin(other)
     assert second.status == 202
     wait_for_end(api, second.json()["id"])

@@ -21,15 +21,15 @@ class _Links(HTMLParser):
                 self.found.append(value)
 
 
-def visit_everything(api: Api) -> dict[str, str]:
-    """Return every page the holder of the key can reach by links from the dashboard, by its address."""
+def visit_everything(api: Api, *also: str) -> dict[str, str]:
+    """Return every page the holder of the key can reach by links from the dashboard, or from `also`, by its address."""
     form = urlencode({"key": api.key}).encode()
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = api.raw("POST", "/ui/signIn", form, kind)
     assert answer.status == 303, answer
     cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
     pages: dict[str, str] = {}
-    waiting = ["/ui/"]
+    waiting = ["/ui/", *also]
     while waiting and len(pages) < MOST_PAGES:
         path = waiting.pop()
         if path in pages:

@@ -82,10 +82,10 @@ async def test_what_the_store_never_takes_does_not_keep_longwire_from_ending(
     await stage.put(connection, "A1")
     submit = stage.database.submit
 
-    def refuse_settlements(handler: Any, *arguments: Any) -> Any:
+    def refuse_settlements(handler: Any, *arguments: Any, **options: Any) -> Any:
         if handler is settle_batch:
             raise DISK_FULL
-        return submit(handler, *arguments)
+        return submit(handler, *arguments, **options)
 
     monkeypatch.setattr(stage.database, "submit", refuse_settlements)
     supervised.start()

@@ -55,7 +55,7 @@ def page(frame: Frame, template: str, status: int = 200, **content: Any) -> Resp
 def text(frame: Frame, template: str, **content: Any) -> str:
     """Return a rendered template."""
     return _environment.get_template(template).render(
-        frame=frame, navigation=NAVIGATION, keys=KEYS, version=__version__, now=frame.now, **content
+        frame=frame, navigation=NAVIGATION, shortcuts=KEYS, version=__version__, now=frame.now, **content
     )
 
 
