@@ -9,6 +9,7 @@ from enum import Enum
 from itertools import count as count_from
 from itertools import islice
 
+from longwire.core.delivery import is_accepted
 from longwire.core.errors import InvalidInput
 from longwire.demo.chance import draw
 from longwire.demo.fleet import AS_ID, Device, Fleet, uplink_request
@@ -80,7 +81,7 @@ class FleetOptions:
 
 def judge(status: int) -> Outcome:
     """Return what an answer's status means for the uplink."""
-    if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110, section 15.3: the success class
+    if is_accepted(status):
         return Outcome.ACKNOWLEDGED
     if status >= _SERVER_ERROR or status in {_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS}:
         return Outcome.REPEATED

@@ -16,7 +16,7 @@ from longwire.storage.database import Database
 from longwire.web.answers import always
 from longwire.web.identity import needs
 from longwire.web.operation import described, listing
-from longwire.web.paging import PAGING, page_headers, parse_page
+from longwire.web.paging import PAGING, page_response, parse_page
 from longwire.web.shapes import iso_micros
 
 CHANGE = Object(
@@ -49,8 +49,7 @@ class AuditApi:
         async def list_audit(request: Request[Any, Any, Any]) -> Response[Any]:
             page = parse_page(request.query_params)
             total, rows = await list_changes(self.database, page)
-            headers = page_headers(request.url.path, page, total, request.query_params)
-            return Response([_shape(row) for row in rows], headers=headers)
+            return page_response(request, page, total, [_shape(row) for row in rows])
 
         return [list_audit]
 

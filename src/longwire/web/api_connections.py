@@ -40,7 +40,7 @@ from longwire.web.operation import (
     replacing,
     showing,
 )
-from longwire.web.paging import PAGING, page_headers, parse_page
+from longwire.web.paging import PAGING, page_response, parse_page
 from longwire.web.query import read_query
 from longwire.web.shapes import connection_shape
 
@@ -191,7 +191,7 @@ class ConnectionsApi:
         total, listed = await self.configurations.search(wanted, page)
         lags = await self.activity.count_waiting([each.id for each in listed])
         shapes = [connection_shape(each, self.base_url, lags.get(each.id, 0)) for each in listed]
-        return Response(shapes, headers=page_headers(request.url.path, page, total, query))
+        return page_response(request, page, total, shapes)
 
     async def show(self, connection_id: int, status: int = 200) -> Response[Any]:
         """Return the answer of a GET; raises NotFound."""

@@ -21,7 +21,7 @@ from longwire.web.api import document_of, resource_id
 from longwire.web.delivery_filter import FILTER, read_filter
 from longwire.web.identity import author_of
 from longwire.web.operation import Body, Operation, described, listing
-from longwire.web.paging import PAGING, page_headers, parse_page
+from longwire.web.paging import PAGING, page_response, parse_page
 from longwire.web.shapes import attempt_shape, delivery_shape, request_shape
 
 _LOOKED_UNTIL = (
@@ -105,10 +105,10 @@ class DeliveriesApi:
             wanted = replace(wanted, connection_id=connection_id)
         found = await self.activity.list(wanted, page)
         shapes = [delivery_shape(row, self.queue.webhook_id(row.id)) for row in found.rows]
-        headers = page_headers(request.url.path, page, found.total, query)
+        answer = page_response(request, page, found.total, shapes)
         if found.looked_until is not None:
-            headers["X-Looked-Until"] = found.looked_until.isoformat().replace("+00:00", "Z")
-        return Response(shapes, headers=headers)
+            answer.headers["X-Looked-Until"] = found.looked_until.isoformat().replace("+00:00", "Z")
+        return answer
 
     async def details(self, delivery_id: int) -> dict[str, Any]:
         """Return a delivery with its message and its attempts; raises NotFound."""

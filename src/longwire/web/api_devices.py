@@ -18,7 +18,7 @@ from longwire.storage.devices import DeviceFilter, Devices, StoredDevice
 from longwire.web.api import created, document_of, edit_of, expected_revisions, revision_tag
 from longwire.web.identity import author_of
 from longwire.web.operation import changing, creating, deleting, described, listing, showing
-from longwire.web.paging import PAGING, page_headers, parse_page
+from longwire.web.paging import PAGING, page_response, parse_page
 from longwire.web.query import read_query
 from longwire.web.shapes import device_shape
 
@@ -50,7 +50,7 @@ class DevicesApi:
             wanted, page = _filter(query), parse_page(query)
             total, found = await self.devices.list(wanted, page)
             shapes = [device_shape(each, self.now()) for each in found]
-            return Response(shapes, headers=page_headers(request.url.path, page, total, query))
+            return page_response(request, page, total, shapes)
 
         @post("/devices", opt=described(creating(DEVICE)))
         async def create_device(request: Request[Any, Any, Any]) -> Response[Any]:

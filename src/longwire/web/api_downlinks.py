@@ -19,7 +19,7 @@ from longwire.storage.downlinks import Downlinks, Filter
 from longwire.web.api import resource_id
 from longwire.web.identity import author_of, needs
 from longwire.web.operation import Operation, described, listing
-from longwire.web.paging import PAGING, page_headers, parse_page
+from longwire.web.paging import PAGING, page_response, parse_page
 from longwire.web.query import read_query
 from longwire.web.shapes import iso_micros
 
@@ -74,8 +74,7 @@ class DownlinksApi:
             query = request.query_params
             page, wanted = parse_page(query), _parse_filter(query)
             total, rows = await self.downlinks.list(wanted, page)
-            headers = page_headers(request.url.path, page, total, query)
-            return Response([_shape(row) for row in rows], headers=headers)
+            return page_response(request, page, total, [_shape(row) for row in rows])
 
         @post("/connections/{connection_id:str}/rotateDownlinkUrl", status_code=200, opt=_ROTATING)
         async def rotate_downlink_url(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:

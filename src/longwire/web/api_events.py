@@ -14,7 +14,7 @@ from longwire.core.kinds import ID, Text
 from longwire.storage.events import EventFilter, Events
 from longwire.web.answers import EVENT
 from longwire.web.operation import described, listing
-from longwire.web.paging import PAGING, page_headers, parse_page
+from longwire.web.paging import PAGING, page_response, parse_page
 from longwire.web.query import parse_time, parsed, read_query
 from longwire.web.shapes import iso_micros
 
@@ -43,8 +43,7 @@ class EventsApi:
             query = request.query_params
             page, wanted = parse_page(query), parse_filter(query)
             total, rows = await self.events.list(wanted, page)
-            headers = page_headers(request.url.path, page, total, query)
-            return Response([_shape(row) for row in rows], headers=headers)
+            return page_response(request, page, total, [_shape(row) for row in rows])
 
         return [list_events]
 

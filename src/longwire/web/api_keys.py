@@ -16,7 +16,7 @@ from longwire.web.answers import always
 from longwire.web.api import created, document_of
 from longwire.web.identity import author_of, needs
 from longwire.web.operation import creating, deleting, described, listing
-from longwire.web.paging import PAGING, page_headers, page_of, parse_page
+from longwire.web.paging import PAGING, page_of, page_response, parse_page
 from longwire.web.shapes import iso
 
 API_KEY = Object(
@@ -68,9 +68,7 @@ class KeysApi:
         async def list_keys(request: Request[Any, Any, Any]) -> Response[Any]:
             page, keys = parse_page(request.query_params), self.accounts.list()
             shapes = [self._shape(each) for each in page_of(keys, page)]
-            return Response(
-                shapes, headers=page_headers(request.url.path, page, len(keys), request.query_params)
-            )
+            return page_response(request, page, len(keys), shapes)
 
         @post("/apiKeys", opt=_OWN | described(_CREATE))
         async def create_key(request: Request[Any, Any, Any]) -> Response[Any]:

@@ -35,7 +35,7 @@ from longwire.web.api import (
 )
 from longwire.web.identity import author_of
 from longwire.web.operation import changing, creating, deleting, described, listing, showing
-from longwire.web.paging import PAGING, page_headers, page_of, parse_page
+from longwire.web.paging import PAGING, page_of, page_response, parse_page
 from longwire.web.query import read_query
 from longwire.web.shapes import flow_shape, network_server_shape
 
@@ -57,8 +57,7 @@ class FlowsApi:
         async def list_flows(request: Request[Any, Any, Any]) -> Response[Any]:
             page = parse_page(request.query_params)
             total, flows = await self.flows.list(page)
-            headers = page_headers(request.url.path, page, total, request.query_params)
-            return Response([flow_shape(each) for each in flows], headers=headers)
+            return page_response(request, page, total, [flow_shape(each) for each in flows])
 
         @post("/flows", opt=described(creating(FLOW)))
         async def create_flow(request: Request[Any, Any, Any]) -> Response[Any]:
@@ -109,8 +108,7 @@ class NetworkServersApi:
             page = parse_page(request.query_params)
             known = list(self.network_servers.known.values())[::-1]
             shapes = [self._shape(each) for each in page_of(known, page)]
-            headers = page_headers(request.url.path, page, len(known), request.query_params)
-            return Response(shapes, headers=headers)
+            return page_response(request, page, len(known), shapes)
 
         @post("/networkServers", opt=described(creating(NETWORK_SERVER)))
         async def create_network_server(request: Request[Any, Any, Any]) -> Response[Any]:

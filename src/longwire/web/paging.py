@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+from litestar import Request, Response
 from litestar.datastructures import MultiDict
 
 from longwire.core.document import Member
@@ -25,7 +26,14 @@ def parse_page(query: Mapping[str, str]) -> Page:
     return Page(asked.integer("page"), asked.integer("perPage"))
 
 
-def page_headers(path: str, page: Page, total: int, query: MultiDict[Any]) -> dict[str, str]:
+def page_response(
+    request: Request[Any, Any, Any], page: Page, total: int, shapes: Sequence[Any]
+) -> Response[Any]:
+    """Return the answer of a list: the shapes of one page, and the headers that lead through the others."""
+    return Response(shapes, headers=_page_headers(request.url.path, page, total, request.query_params))
+
+
+def _page_headers(path: str, page: Page, total: int, query: MultiDict[Any]) -> dict[str, str]:
     """Return the headers of one page of a list at `path`; its links keep the rest of the query."""
     filters = urlencode(
         [(name, value) for name, value in query.multi_items() if name not in {"page", "perPage"}]

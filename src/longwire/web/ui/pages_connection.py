@@ -9,6 +9,7 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import ServerSentEvent
 
+from longwire.core.delivery import is_accepted
 from longwire.core.errors import Forbidden, InvalidInput, TooManyRequests
 from longwire.core.fields import MASK
 from longwire.web.ui import forms
@@ -224,7 +225,7 @@ def _ask_delete(request: PageRequest, number: str, name: str, waiting: int) -> D
 def _told(attempt: Mapping[str, Any]) -> Toast:
     status = attempt.get("status")
     took = f"{attempt.get('durationMs', 0):.0f} ms"
-    if status is not None and 200 <= status < 300:  # noqa: PLR2004
+    if status is not None and is_accepted(status):
         return Toast("ok", "Sample sent", f"The destination answered {status} in {took}.")
     why = (
         f"it answered {status}"
