@@ -57,22 +57,12 @@ async def write_sightings(sightings: Sightings, clock: Clock) -> None:
 
 async def purge_downlinks(downlinks: Downlinks, keep: timedelta, clock: Clock) -> None:
     """Purge downlinks that are over for ever, until cancelled."""
-    while True:
-        try:
-            await downlinks.purge(clock.now() - keep)
-        except StorageUnavailable as error:
-            log.warning(log.STORAGE_COMMIT_FAILED, error=str(error))
-        await sleep(clock, EVERY)
+    await _again(lambda: downlinks.purge(clock.now() - keep), EVERY, clock)
 
 
 async def end_debug(configurations: Configurations, clock: Clock) -> None:
     """Turn debug off where its time is over, every minute, until cancelled."""
-    while True:
-        try:
-            await configurations.end_debug()
-        except StorageUnavailable as error:
-            log.warning(log.STORAGE_COMMIT_FAILED, error=str(error))
-        await sleep(clock, DEBUG_EVERY)
+    await _again(configurations.end_debug, DEBUG_EVERY, clock)
 
 
 async def keep_house(
@@ -84,13 +74,21 @@ async def keep_house(
         queue.reread(expired)
         witness.saw_expired(expired)
 
+    async def purge_all() -> None:
+        purged = await purge(database, retention, clock.now(), saw_expired)
+        if purged:
+            log.info(log.STORAGE_PURGED, deliveries=purged)
+        await witness.events.purge()
+        await witness.traffic.purge()
+
+    await _again(purge_all, EVERY, clock)
+
+
+async def _again(work: Callable[[], Awaitable[None]], every: timedelta, clock: Clock) -> None:
+    """Do work now and each time a while after it has ended, until cancelled; a storage that fails is waited out."""
     while True:
         try:
-            purged = await purge(database, retention, clock.now(), saw_expired)
-            if purged:
-                log.info(log.STORAGE_PURGED, deliveries=purged)
-            await witness.events.purge()
-            await witness.traffic.purge()
+            await work()
         except StorageUnavailable as error:
             log.warning(log.STORAGE_COMMIT_FAILED, error=str(error))
-        await sleep(clock, EVERY)
+        await sleep(clock, every)
