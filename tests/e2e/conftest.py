@@ -10,6 +10,7 @@ from tests.e2e.api_client import Api
 from tests.e2e.downlink_world import World, build_world
 from tests.e2e.longwire_process import Longwire, Settings, started
 from tests.e2e.sink import Sink
+from tests.e2e.visitor import Visitor
 from tests.net.dns_server import DnsServer
 
 LOG_TAIL = 6000
@@ -36,6 +37,15 @@ def shared(tmp_path_factory: pytest.TempPathFactory, name_server: DnsServer) -> 
     settings = {"LONGWIRE_RESOLVER": name_server.address}
     with Longwire(tmp_path_factory.mktemp("shared"), settings).start() as longwire:
         yield longwire
+        see_every_delivery(longwire.api)
+
+
+def see_every_delivery(api: Api) -> None:
+    """Look at the page of whatever the tests sent: none may fail, however odd the message."""
+    visitor = Visitor(api)
+    newest = api.get("/deliveries?perPage=1")
+    for number in range(1, int(newest[0]["id"]) + 1 if newest else 1):
+        visitor.see(f"/ui/deliveries/{number}")
 
 
 @pytest.fixture

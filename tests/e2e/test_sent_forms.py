@@ -1,12 +1,17 @@
 """The forms a message is sent in: whole, as metadata, as decoded payload alone; with and without downlink address."""
 
+import html
 import json
+import re
 from typing import Any
 
 import pytest
 from tests.e2e.api_client import Api, Json, Road, build_road, connection_document
 from tests.e2e.lrc import report, uplink
 from tests.e2e.sink import Sink
+from tests.e2e.visitor import Visitor
+
+from longwire.core import json_text
 
 LINKS = ("downlinkUrl", "downlinkURL")
 
@@ -91,3 +96,33 @@ def test_the_members_are_shown_with_their_defaults_and_as_set(api: Api, sink: Si
     others = {name: not value for name, value in defaults.items()}
     changed = api.patch(f"/connections/{created['id']}", {"configuration": others}).json()
     assert {name: changed["configuration"][name] for name in others} == others
+
+
+ODD_VALUES = [
+    "1e999",
+    "-1E400",
+    "1e-999",
+    "-0",
+    "21.50",
+    "1" * 400,
+    "1" * 5000,
+    r'"\ud83d\ude00\u0000\u202e"',
+    "[" * 60 + "]" * 60,
+]
+
+
+@pytest.mark.parametrize("written", ODD_VALUES, ids=lambda text: text[:10])
+@pytest.mark.parametrize("form", ["", "sendMetadata", "sendRawDecodedFormat"])
+def test_the_page_of_a_delivery_shows_every_value_as_it_is_written(
+    api: Api, sink: Sink, dev_eui: str, form: str, written: str
+) -> None:
+    road = road_with(api, sink, dev_eui, **({form: True} if form else {}))
+    body = f'{{"DevEUI_uplink":{{"DevEUI":"{dev_eui}","FCntUp":1,"payload":{written}}}}}'
+    assert road.ingest("", body.encode()).status == 200
+    (delivery,) = road.wait_for_outcomes("DELIVERED")
+    (got,) = sink.wait_for(1)
+    page = html.unescape(Visitor(api).see(f"/ui/deliveries/{delivery['id']}"))
+    shown = re.findall(r"<pre[^>]*>(.*?)</pre>", page, re.DOTALL)
+    assert [json_text.compact(text.encode()) for text in shown[:1]] == [got.body.decode()]
+    assert json_text.compact(shown[1].encode()) == body
+    assert written in json_text.compact(shown[1].encode())

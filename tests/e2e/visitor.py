@@ -21,23 +21,34 @@ class _Links(HTMLParser):
                 self.found.append(value)
 
 
+class Visitor:
+    """Whoever holds the API's key, signed in to the pages."""
+
+    def __init__(self, api: Api) -> None:
+        form = urlencode({"key": api.key}).encode()
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = api.raw("POST", "/ui/signIn", form, kind)
+        assert answer.status == 303, answer
+        self._api = api
+        self._cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+
+    def see(self, path: str) -> str:
+        """Return a page, which may say that there is nothing, but not that it failed."""
+        answer = self._api.raw("GET", path, headers=self._cookie)
+        assert answer.status < 500, (path, answer)
+        return answer.body.decode()
+
+
 def visit_everything(api: Api, *also: str) -> dict[str, str]:
     """Return every page the holder of the key can reach by links from the dashboard, or from `also`, by its address."""
-    form = urlencode({"key": api.key}).encode()
-    kind = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = api.raw("POST", "/ui/signIn", form, kind)
-    assert answer.status == 303, answer
-    cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+    visitor = Visitor(api)
     pages: dict[str, str] = {}
     waiting = ["/ui/", *also]
     while waiting and len(pages) < MOST_PAGES:
         path = waiting.pop()
-        if path in pages:
-            continue
-        answer = api.raw("GET", path, headers=cookie)
-        assert answer.status < 500, (path, answer)
-        pages[path] = answer.body.decode()
-        waiting += _links_of(path, pages[path])
+        if path not in pages:
+            pages[path] = visitor.see(path)
+            waiting += _links_of(path, pages[path])
     return pages
 
 

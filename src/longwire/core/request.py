@@ -62,7 +62,12 @@ class Sending:
 def build_request(target: Target, body: bytes, sending: Sending) -> Prepared | CannotRender:
     """Return the request for a message's body as the queue keeps it."""
     configuration = target.configuration
-    sent = _sent_body(target, body)
+    sent = sent_form(
+        body,
+        target.downlink_url if configuration.downlink_enabled else None,
+        send_metadata=configuration.send_metadata,
+        send_raw_decoded_format=configuration.send_raw_decoded_format,
+    )
     if isinstance(sent, CannotRender):
         return sent
     reading = _reading(configuration, body)
@@ -85,16 +90,17 @@ def build_request(target: Target, body: bytes, sending: Sending) -> Prepared | C
     return Prepared(request, tuple(empty))
 
 
-def _sent_body(target: Target, body: bytes) -> bytes | CannotRender:
-    """Return the body in the form the connection asks for; `sendMetadata` wins over `sendRawDecodedFormat`."""
-    configuration = target.configuration
-    whole = with_downlink_url(body, target.downlink_url) if configuration.downlink_enabled else body
-    if configuration.send_metadata:
+def sent_form(
+    body: bytes, downlink_url: str | None, *, send_metadata: bool, send_raw_decoded_format: bool
+) -> bytes | CannotRender:
+    """Return a message in the form a connection asks for; `sendMetadata` wins over `sendRawDecodedFormat`."""
+    whole = body if downlink_url is None else with_downlink_url(body, downlink_url)
+    if send_metadata:
         root, _ = json_text.read_kept_root(body)
         if root != "DevEUI_uplink":
             return CannotRender(f"sendMetadata: only DevEUI_uplink is sent, not {root}", Outcome.FILTERED)
         return json_text.root_content(whole)
-    if configuration.send_raw_decoded_format:
+    if send_raw_decoded_format:
         _, members = json_text.read_kept_root(body)
         payload = bytes(members.get("payload", b"null"))
         return whole if payload == b"null" else payload

@@ -12,12 +12,12 @@ from longwire.core.kinds import Text
 from longwire.web.identity import PUBLIC
 from longwire.web.operation import Operation, described
 
-_HTML = "text/html; charset=utf-8"
+_HTML = "text/html"
 _FOLDER = files("longwire.web") / "static"
 _ASSETS = {
-    "/swagger-ui/swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-    "/swagger-ui/longwire.js": "text/javascript; charset=utf-8",
-    "/swagger-ui/swagger-ui.css": "text/css; charset=utf-8",
+    "/swagger-ui/swagger-ui-bundle.js": "text/javascript",
+    "/swagger-ui/longwire.js": "text/javascript",
+    "/swagger-ui/swagger-ui.css": "text/css",
     "/swagger-ui/favicon-32x32.png": "image/png",
     "/http-connector.svg": "image/svg+xml",
 }

@@ -29,10 +29,21 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API answered: its document (None where it has no body), and its headers in lower case."""
+    """What the API answered: its body, and its headers in lower case."""
 
-    document: Any
+    body: bytes
     headers: Mapping[str, str]
+
+    @property
+    def document(self) -> Any:
+        """Return the document of the body; None where there is none."""
+        return msgspec.json.decode(self.body) if self.body else None
+
+    @property
+    def members(self) -> dict[str, msgspec.Raw]:
+        """Return the members of the document as the text they are: a message holds numbers that no float can."""
+        found: dict[str, msgspec.Raw] = msgspec.json.decode(self.body, type=dict[str, msgspec.Raw])
+        return found
 
     @property
     def total(self) -> int:
@@ -106,7 +117,8 @@ async def _run(app: Litestar, scope: Any, body: bytes) -> list[Any]:
 def _read(sent: list[Any], shown: Callable[[bytes], bytes]) -> Answer:
     status: int = sent[0]["status"]
     body = shown(b"".join(event.get("body", b"") for event in sent[1:]))
-    document = msgspec.json.decode(body) if body else None
+    answer = Answer(body, {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]})
     if status >= 300:  # noqa: PLR2004
+        document = answer.document
         raise Refused(status, document if isinstance(document, dict) else {})
-    return Answer(document, {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]})
+    return answer

@@ -1,6 +1,5 @@
 """One delivery: what was received, every attempt with what was sent and answered, and sending it again."""
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +9,9 @@ import msgspec
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
+from longwire.core import json_text
 from longwire.core.fields import MASK
-from longwire.core.message import OWN_LINK_MEMBERS
+from longwire.core.request import CannotRender, sent_form
 from longwire.web.ui.api_client import Api, Refused
 from longwire.web.ui.dialog import Dialog
 from longwire.web.ui.page import Caller, PageRequest, frame_of, go_to
@@ -48,10 +48,12 @@ class DeliveryPages:
 
     async def _show(self, request: PageRequest, number: str, toast: Toast | None = None) -> Response[str]:
         api = self.caller.api(request)
-        delivery = {"advice": None, **(await api.get(f"/deliveries/{number}")).document}
+        members = (await api.get(f"/deliveries/{number}")).members
+        message = bytes(members.pop("message"))
+        delivery = {name: msgspec.json.decode(value) for name, value in members.items()}
         connection = await _connection_of(api, delivery["connectionId"])
         attempt = _chosen(delivery["attempts"], request.query_params.get("attempt"))
-        sent = _sent_body(delivery, attempt, connection)
+        sent = _sent_body(message, attempt, connection)
         return page(
             frame_of(request),
             "delivery.html",
@@ -60,7 +62,7 @@ class DeliveryPages:
             attempt=attempt,
             request_headers=_headers(attempt, connection),
             sent_body=sent,
-            message=_pretty(delivery["message"]),
+            message=_pretty(message),
             curl=_curl(attempt, sent),
             dialog=_dialog(request, delivery) if request.query_params.get("replay") == "ask" else None,
             toast=toast or find_toast(request.query_params),
@@ -101,18 +103,18 @@ def _headers(attempt: Mapping[str, Any] | None, connection: Mapping[str, Any]) -
     return found
 
 
-def _sent_body(
-    delivery: Mapping[str, Any], attempt: Mapping[str, Any] | None, connection: Mapping[str, Any]
-) -> str:
-    """Return the body that was sent where it was kept, else the message with our downlink address beside it."""
+def _sent_body(message: bytes, attempt: Mapping[str, Any] | None, connection: Mapping[str, Any]) -> str:
+    """Return the body that was sent where it was kept, else the message as the connection sends it now."""
     if attempt is not None and attempt.get("requestBody"):
         return str(attempt["requestBody"])
-    message = delivery["message"]
-    if isinstance(message, dict) and len(message) == 1 and connection.get("downlinkUrl"):
-        ((root, members),) = message.items()
-        if isinstance(members, dict):
-            message = {root: {**members, **dict.fromkeys(OWN_LINK_MEMBERS, connection["downlinkUrl"])}}
-    return _pretty(message)
+    configuration = connection.get("configuration", {})
+    sent = sent_form(
+        message,
+        connection.get("downlinkUrl") if configuration.get("downlinkEnabled", True) else None,
+        send_metadata=configuration.get("sendMetadata", False),
+        send_raw_decoded_format=configuration.get("sendRawDecodedFormat", False),
+    )
+    return _pretty(message if isinstance(sent, CannotRender) else sent)
 
 
 def _curl(attempt: Mapping[str, Any] | None, body: str) -> str:
@@ -126,12 +128,12 @@ def _curl(attempt: Mapping[str, Any] | None, body: str) -> str:
             lines.append(f'-H "{name}: ${variable}"')
         else:
             lines.append(f"-H {shlex.quote(f'{name}: {value}')}")
-    lines.append(f"--data-binary {shlex.quote(msgspec.json.encode(msgspec.Raw(body.encode())).decode())}")
+    lines.append(f"--data-binary {shlex.quote(json_text.compact(body.encode()))}")
     return " \\\n  ".join(lines)
 
 
-def _pretty(message: Any) -> str:
-    return json.dumps(message, indent=2, ensure_ascii=False)
+def _pretty(message: bytes) -> str:
+    return msgspec.json.format(message, indent=2).decode()
 
 
 def _dialog(request: PageRequest, delivery: Mapping[str, Any]) -> Dialog:

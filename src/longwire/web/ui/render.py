@@ -16,7 +16,7 @@ from longwire.web.ui.tones import ICONS, TONES
 
 HERE = Path(__file__).parent
 _SETTING = re.compile(r"LONGWIRE_[A-Z_]+=[^\s,;]+(?:,[^\s,;]+)*")
-HTML = "text/html; charset=utf-8"
+HTML = "text/html"
 
 NAVIGATION = (
     ("", "home", "Dashboard"),
