@@ -5,6 +5,6 @@ from pathlib import Path
 
 from bench import backlog, throughput
 
+throughput.run(throughput.ROUNDS, throughput.COUNT)
 with tempfile.TemporaryDirectory() as name:
-    throughput.run(Path(name))
-    backlog.run(Path(name))
+    print(backlog.measure(Path(name), backlog.LARGE))

@@ -1,51 +1,86 @@
-"""A backlog of 200,000: memory while it waits, time from start to ready, CPU per message while it drains."""
+"""A large backlog beside a small one: CPU per message while it drains, memory, start, and ingest meanwhile.
+
+`python -m bench.backlog [HOW_MANY]`
+"""
 
 import statistics
 import sys
+import tempfile
 from pathlib import Path
 
-from bench.processes import Measured, free_port, wait_for_port
-from bench.product import Product, send, wait_for_count
+from bench.load import DEVICES, fill, send, write_uplinks
+from bench.processes import free_port
+from bench.product import Product
+from bench.sink import Sink
 
-LARGE = 200_000
+LARGE = 1_000_000
 SMALL = 1_000
 SMALL_ROUNDS = 20
 
 
-def drain(product: Product, folder: Path, sink_port: int, count: int) -> float:
-    """Start a sink, let the connection try again, return CPU-microseconds per message until all have arrived."""
-    sink = Measured.start(sys.executable, "-m", "bench.sink", str(sink_port), log=folder / "sink.log")
-    wait_for_port(sink_port)
-    before = product.running.cpu_seconds()
-    product.reconnect("1")
-    wait_for_count(sink_port, count)
-    used = product.running.cpu_seconds() - before
-    sink.stop()
-    return used / count * 1e6
+class Backlog:
+    """One connection to a destination that is there or not."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sink_port = free_port()
+        self.product = Product(folder / "data")
+        self.product.start()
+        self.connection_id = self.product.connect(f"http://127.0.0.1:{self.sink_port}/uplinks")
+        self.product.route([self.connection_id])
+        self.product.listen()
+        self._counter = 1
+
+    def put(self, count: int) -> int:
+        """Send new uplinks; return how many were acknowledged."""
+        first, self._counter = self._counter, self._counter + count // DEVICES + 1
+        return fill(self.product.url, self.folder, count, first)
+
+    def drain(self, count: int) -> float:
+        """Start the destination, return CPU-microseconds per message until `count` have arrived."""
+        self.sink = Sink.start(self.folder, self.sink_port)
+        before = self.product.running.cpu_seconds()
+        self.product.reconnect(self.connection_id)
+        self.sink.wait_for(count)
+        return (self.product.running.cpu_seconds() - before) / count * 1e6
+
+    def ingest_rate(self, count: int) -> float:
+        """Return how many uplinks a second are acknowledged now."""
+        uplinks = write_uplinks(self.folder / "meanwhile", count, first=self._counter)
+        self._counter += count // DEVICES + 1
+        accepted, seconds = send(self.product.url, uplinks)
+        return accepted / seconds
 
 
-def run(folder: Path) -> None:
-    """Print memory, start time and the ratio of the costs."""
-    product = Product(folder / "backlog")
-    product.start()
-    sink_port = free_port()
-    product.set_up(sink_port)
-    small = [measure_small(product, folder, sink_port, number) for number in range(SMALL_ROUNDS)]
-    acknowledged, seconds = send(product.uplink_url, LARGE, 100_000)
-    print(f"put {acknowledged} in {seconds:.1f} s; memory {product.running.memory_mb():.0f} MB")
-    product.running.stop()
-    ready = product.start()
-    print(f"start to ready with {LARGE} waiting: {ready:.2f} s; memory {product.running.memory_mb():.0f} MB")
-    large = drain(product, folder, sink_port, LARGE)
-    print(f"peak memory {product.running.memory_mb(peak=True):.0f} MB")
-    few = statistics.mean(small)
-    print(
-        f"CPU per drained message: {few:.0f} us with {SMALL}, {large:.0f} us with {LARGE}; ratio {large / few:.2f}"
-    )
-    product.running.stop()
+def measure_small(backlog: Backlog) -> float:
+    """Return the cost with a small backlog."""
+    backlog.put(SMALL)
+    cost = backlog.drain(SMALL)
+    backlog.sink.stop()
+    return cost
 
 
-def measure_small(product: Product, folder: Path, sink_port: int, number: int) -> float:
-    """Return the cost with a small backlog: the tick of /proc is coarse, so it is repeated and averaged."""
-    send(product.uplink_url, SMALL, 1 + number)
-    return drain(product, folder, sink_port, SMALL)
+def measure(folder: Path, large: int) -> dict[str, float]:
+    """Return the figures by their names."""
+    backlog = Backlog(folder)
+    running = backlog.product.running
+    few = statistics.mean(measure_small(backlog) for _ in range(SMALL_ROUNDS))
+    backlog.put(large)
+    figures = {"put_mb": running.memory_mb()}
+    running.stop()
+    figures["ready_s"] = backlog.product.start()
+    running = backlog.product.running
+    figures["ready_mb"] = running.memory_mb()
+    many = backlog.drain(large // 2)
+    meanwhile = backlog.ingest_rate(large // 50)
+    backlog.sink.wait_for(large + large // 50)
+    alone = backlog.ingest_rate(large // 50)
+    figures |= {"peak_mb": running.memory_mb(peak=True), "small_us": few, "large_us": many}
+    running.stop()
+    backlog.sink.stop()
+    return figures | {"cost_ratio": many / few, "ingest_ratio": meanwhile / alone}
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as name:
+        print(measure(Path(name), int(sys.argv[1]) if len(sys.argv) > 1 else LARGE))

@@ -17,8 +17,9 @@ from pathlib import Path
 import httptools
 import uvloop
 
+from bench.load import KEY, send, write_uplinks
 from bench.processes import free_port
-from bench.product import KEY, Product, send
+from bench.product import Product
 from longwire.demo.fleet import Fleet, uplink_request
 
 HEALTHY = 1000
@@ -26,7 +27,6 @@ BACKLOG = 100_000
 RATE = 200
 SECONDS = 15
 FRESH = 10
-BASE = "/iot-flow/v1"
 
 
 class Destination(asyncio.Protocol):
@@ -60,15 +60,9 @@ class Destination(asyncio.Protocol):
 
 def connect(product: Product, port: int, fleet: Fleet, index: int) -> None:
     """Make a connection to a port, and route one device of the fleet to it."""
-    url = f"http://127.0.0.1:{port}/"
-    configuration = {"destinationURL": url, "maxInFlight": 16, "requestTimeout": "30s", "blamePeriod": 0}
-    made = product.call(
-        "POST", f"{BASE}/connections", {"connectorId": "actility-http-iot", "configuration": configuration}
-    )
-    matchers = [{"type": "key", "key": f"lora:{fleet.devices[index].dev_eui}"}]
-    product.call(
-        "POST", f"{BASE}/flows", {"matchers": matchers, "connectors": [{"connectionId": made["id"]}]}
-    )
+    more = {"headers": {}, "maxInFlight": 16, "requestTimeout": "30s", "blamePeriod": 0}
+    made = product.connect(f"http://127.0.0.1:{port}/", more)
+    product.route([made], [fleet.devices[index].dev_eui])
 
 
 class Load:
@@ -76,7 +70,7 @@ class Load:
 
     def __init__(self, product: Product, fleet: Fleet, first_counter: int) -> None:
         self.fleet, self.port = fleet, product.port
-        self.target = product.uplink_url.partition(str(product.port))[2]
+        self.target = product.url.partition(str(product.port))[2]
         self.counter = first_counter
         self.sent: dict[bytes, float] = {}
 
@@ -160,10 +154,10 @@ async def measure_beside(
     product: Product, fleet: Fleet, arrived: dict[bytes, float], ports: dict[str, int], alone: float
 ) -> None:
     """Print what becomes of the healthy ones, and of new ones, while the bad ones are at work."""
-    acknowledged, _ = await asyncio.to_thread(send_flood, product.uplink_url)
+    acknowledged, _ = await asyncio.to_thread(send_flood, product)
     drained: dict[bytes, float] = {}
     flooded = await listen(ports["flood"], drained, 0)
-    await asyncio.to_thread(product.call, "POST", f"{BASE}/connections/1/restart")
+    await asyncio.to_thread(product.reconnect, "1")
     beside, bad = Load(product, fleet, 50_000), Load(product, fleet, 90_000)
     _, _, fresh = await asyncio.gather(
         beside.run(range(HEALTHY), SECONDS),
@@ -188,16 +182,18 @@ async def listen(port: int, arrived: dict[bytes, float], delay: float) -> asynci
 
 def set_up(product: Product, fleet: Fleet, ports: dict[str, int], hole: int) -> None:
     """Make the flooded connection first (it is number 1, and catches all others), then the rest."""
-    product.set_up(ports["flood"])
+    product.route([product.connect(f"http://127.0.0.1:{ports['flood']}/")])
+    product.listen()
     for index in range(HEALTHY):
         connect(product, ports["healthy"], fleet, index)
     for number, port in enumerate((ports["slow"], ports["dead"], hole)):
         connect(product, port, fleet, HEALTHY + 1 + number)
 
 
-def send_flood(url: str) -> tuple[int, float]:
+def send_flood(product: Product) -> tuple[int, float]:
     """Fill the backlog of the flooded connection from a process of its own: 64 other devices."""
-    return send(url, BACKLOG, 1, devices=64)
+    uplinks = write_uplinks(product.folder.parent / "flood", BACKLOG, devices=64)
+    return send(product.url, uplinks)
 
 
 if __name__ == "__main__":

@@ -1,84 +1,113 @@
-"""Delivered uplinks per CPU-second: Longwire, and a bare Node.js relay that stores nothing, in alternation."""
+"""Delivered uplinks per CPU-second of each system, in alternation, one workload after the other.
 
-import shutil
+`python -m bench.throughput [--rounds 3] [--count 30000] [--workload one] [--system Longwire ...]`
+"""
+
+import argparse
 import statistics
-import subprocess
-import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.processes import Measured, free_port, wait_for_port
-from bench.product import Product, send, wait_for_count
+from bench.load import send, write_uplinks
+from bench.peers import RELAY
+from bench.sink import Sink
+from bench.systems import LONGWIRE, ONE, PROTOTYPE, WORKLOADS, Contender, Workload
 
 ROUNDS = 3
 COUNT = 30_000
+WARM_UP = 2_000
+CONTENDERS = (LONGWIRE, PROTOTYPE, RELAY)
 
 
-def start_sink(folder: Path) -> tuple[Measured, int]:
-    """Return a running sink and its port."""
-    port = free_port()
-    sink = Measured.start(sys.executable, "-m", "bench.sink", str(port), log=folder / "sink.log")
-    wait_for_port(port)
-    return sink, port
+@dataclass(frozen=True)
+class Figure:
+    """What one run has shown; all processes of the system together."""
+
+    delivered_per_cpu_s: float
+    delivered_per_s: float
+    peak_mb: float
 
 
-def measure_longwire(folder: Path) -> float:
-    """Return delivered uplinks per CPU-second of the product."""
-    sink, port = start_sink(folder)
-    product = Product(folder / "data")
-    product.start()
-    product.set_up(port)
-    send(product.uplink_url, 2048, 1)
-    wait_for_count(port, 2048)
-    before = product.running.cpu_seconds()
-    send(product.uplink_url, COUNT, 1000)
-    wait_for_count(port, 2048 + COUNT)
-    used = product.running.cpu_seconds() - before
-    product.running.stop()
-    sink.stop()
-    shutil.rmtree(folder / "data")
-    return COUNT / used
+def measure(contender: Contender, workload: Workload, count: int, uplinks: Path) -> Figure:
+    """Return the figure of a run with `count` uplinks, from warm to the last delivery; `uplinks` holds their files."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sink = Sink.start(folder)
+        system = contender.start(folder, sink, workload)
+        send(system.url, uplinks / "warm")
+        sink.wait_for(WARM_UP * workload.fan_out)
+        before = system.cpu_seconds()
+        begin = time.monotonic()
+        send(system.url, uplinks / "main")
+        sink.wait_for((WARM_UP + count) * workload.fan_out)
+        used, seconds = system.cpu_seconds() - before, time.monotonic() - begin
+        delivered = count * workload.fan_out
+        figure = Figure(delivered / used, delivered / seconds, system.peak_mb())
+        system.stop()
+        sink.stop()
+    return figure
 
 
-def measure_relay(folder: Path) -> float:
-    """Return relayed uplinks per CPU-second of the Node.js relay."""
-    sink, sink_port = start_sink(folder)
-    port = free_port()
-    relay = Measured.start(
-        "node", str(folder / "relay.mjs"), str(port), str(sink_port), log=folder / "relay.log"
+def alternate(
+    contenders: Sequence[Contender], workload: Workload, rounds: int, count: int
+) -> dict[str, list[Figure]]:
+    """Return the figures of each contender, measured in turn."""
+    figures: dict[str, list[Figure]] = {each.name: [] for each in contenders}
+    with tempfile.TemporaryDirectory() as name:
+        uplinks = Path(name)
+        write_uplinks(uplinks / "warm", WARM_UP)
+        write_uplinks(uplinks / "main", count, first=1000)
+        for _ in range(rounds):
+            for each in contenders:
+                figures[each.name].append(measure(each, workload, count, uplinks))
+    return figures
+
+
+def report(workload: Workload, figures: dict[str, list[Figure]]) -> None:
+    """Print medians, their ratio to the first system, and each run."""
+    print(f"{workload.name}: delivered per CPU-second")
+    first = 0.0
+    for name, runs in figures.items():
+        each = [run.delivered_per_cpu_s for run in runs]
+        median = statistics.median(each)
+        first = first or median
+        peak = statistics.median(run.peak_mb for run in runs)
+        runs_text = " ".join(f"{value:,.0f}" for value in each)
+        print(f"  {name:16} {median:8,.0f}  {first / median:5.2f}  {peak:4.0f} MB  ({runs_text})", flush=True)
+
+
+def run(
+    rounds: int,
+    count: int,
+    workloads: Sequence[Workload] = WORKLOADS,
+    systems: Sequence[Contender] = CONTENDERS,
+) -> None:
+    """Measure and print; what cannot be measured here is named."""
+    for each in systems:
+        if lacking := each.lacks():
+            print(f"{each.name} is left out: {lacking} is missing")
+    for workload in workloads:
+        able = [each for each in systems if workload in each.workloads and not each.lacks()]
+        report(workload, alternate(able, workload, rounds, count))
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rounds", type=int, default=ROUNDS)
+    arguments.add_argument("--count", type=int, default=COUNT)
+    arguments.add_argument(
+        "--workload", choices=[each.name for each in WORKLOADS], default=[ONE.name], nargs="+"
     )
-    wait_for_port(port)
-    send(f"http://127.0.0.1:{port}/", 2048, 1)
-    before = relay.cpu_seconds()
-    send(f"http://127.0.0.1:{port}/", COUNT, 1000)
-    used = relay.cpu_seconds() - before
-    relay.stop()
-    sink.stop()
-    return COUNT / used
+    names = [each.name for each in CONTENDERS]
+    arguments.add_argument("--system", choices=names, default=names, nargs="+")
+    wanted = arguments.parse_args()
+    workloads = [each for each in WORKLOADS if each.name in wanted.workload]
+    systems = [each for each in CONTENDERS if each.name in wanted.system]
+    run(wanted.rounds, wanted.count, workloads, systems)
 
 
-def install_relay(folder: Path) -> bool:
-    """Put the relay and its one dependency into the folder; False where there is no npm."""
-    if shutil.which("npm") is None:
-        return False
-    shutil.copy(Path(__file__).parent / "relay.mjs", folder)
-    subprocess.run(("npm", "install", "--silent", "undici@7"), cwd=folder, check=True)
-    return True
-
-
-def run(folder: Path) -> None:
-    """Print the medians and the ratio."""
-    has_relay = install_relay(folder)
-    longwire: list[float] = []
-    relay: list[float] = []
-    for _ in range(ROUNDS):
-        longwire.append(measure_longwire(folder))
-        if has_relay:
-            relay.append(measure_relay(folder))
-    print(
-        f"delivered per CPU-second: Longwire {statistics.median(longwire):,.0f} {[round(n) for n in longwire]}"
-    )
-    if has_relay:
-        ratio = statistics.median(longwire) / statistics.median(relay)
-        print(
-            f"bare Node.js relay {statistics.median(relay):,.0f} {[round(n) for n in relay]}; ratio {ratio:.2f}"
-        )
+if __name__ == "__main__":
+    main()

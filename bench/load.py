@@ -1,0 +1,95 @@
+"""The load: signed uplinks of 1,000 devices by our simulated fleet, made once, sent by wrk or by ourselves.
+
+`python -m bench.load URL FILE SOCKETS [RATE]` is our own sender; RATE 0 is as fast as it goes.
+"""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvloop
+
+from longwire.demo.fleet import Fleet, uplink_request
+
+KEY = "46ab678cd45df4a4a7e4b375eacd096a"
+DEVICES = 1000
+SOCKETS = 64
+SEED = 1
+PART = 100_000
+SENDER = "wrk" if shutil.which("wrk") else "our own sender"
+
+
+def write_uplinks(path: Path, count: int, *, first: int = 1, devices: int = DEVICES) -> Path:
+    """Write `count` uplinks, the devices in turn: a line with the query, a line with the body; return the file."""
+    fleet = Fleet(SEED, devices)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    with path.open("wb") as file:
+        for number in range(count):
+            device = fleet.devices[number % devices]
+            query, body = uplink_request(device, first + number // devices, now, KEY, "TWA_1.1")
+            file.write(query.encode() + b"\n" + body + b"\n")
+    return path
+
+
+def send(url: str, uplinks: Path, *, sockets: int = SOCKETS, rate: float = 0) -> tuple[int, float]:
+    """Send a file's uplinks from a process of its own; return how many were answered 200, and in how many seconds."""
+    own = (sys.executable, "-m", "bench.load", url, str(uplinks), str(sockets), str(rate))
+    script = str(Path(__file__).with_name("uplinks.lua"))
+    wrk = ("wrk", "-t1", f"-c{sockets}", "-d1h", "-s", script, url, "--", str(uplinks), urlsplit(url).path)
+    begin = time.monotonic()
+    result = subprocess.run(
+        own if rate or SENDER != "wrk" else wrk, check=True, capture_output=True, text=True, timeout=900
+    )
+    return int(result.stdout.split()[-1]), time.monotonic() - begin
+
+
+def fill(url: str, folder: Path, count: int, first: int) -> int:
+    """Send so many uplinks in parts that fit into memory; return how many were answered 200."""
+    accepted = 0
+    for begin in range(0, count, PART):
+        part = write_uplinks(folder / "part", min(PART, count - begin), first=first + begin // DEVICES)
+        accepted += send(url, part)[0]
+        part.unlink()
+    return accepted
+
+
+def read_requests(target: str, uplinks: Path) -> list[bytes]:
+    """Return whole HTTP requests for a file's uplinks."""
+    lines = iter(uplinks.read_bytes().splitlines())
+    head = f"POST {target}?%b HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+    return [head.encode() % (query, len(body), body) for query, body in zip(lines, lines, strict=True)]
+
+
+async def send_share(url: str, requests: list[bytes], pause: float) -> int:
+    """Send one request after the other on one socket; return how many were answered 200."""
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    accepted = 0
+    begin = time.monotonic()
+    for number, request in enumerate(requests):
+        if pause and (wait := begin + number * pause - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        accepted += head.startswith(b"HTTP/1.1 200")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        await reader.readexactly(length)
+    writer.close()
+    return accepted
+
+
+async def main() -> None:
+    url, uplinks, sockets, rate = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+    requests = read_requests(urlsplit(url).path, uplinks)
+    pause = sockets / rate if rate else 0.0
+    shares = (requests[number::sockets] for number in range(sockets))
+    print(sum(await asyncio.gather(*(send_share(url, share, pause) for share in shares if share))))
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
