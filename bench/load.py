@@ -1,6 +1,6 @@
 """The load: signed uplinks of 1,000 devices by our simulated fleet, made once, sent by wrk or by ourselves.
 
-`python -m bench.load URL FILE SOCKETS [RATE]` is our own sender; RATE 0 is as fast as it goes.
+`python -m bench.load URL FILE SOCKETS` is our own sender.
 """
 
 import asyncio
@@ -36,15 +36,16 @@ def write_uplinks(path: Path, count: int, *, first: int = 1, devices: int = DEVI
     return path
 
 
-def send(url: str, uplinks: Path, *, sockets: int = SOCKETS, rate: float = 0) -> tuple[int, float]:
-    """Send a file's uplinks from a process of its own; return how many were answered 200, and in how many seconds."""
-    own = (sys.executable, "-m", "bench.load", url, str(uplinks), str(sockets), str(rate))
+def send(url: str, uplinks: Path, *, own: bool = SENDER != "wrk") -> tuple[int, float]:
+    """Send a file's uplinks from a process of its own; return how many were answered 200, and in how many seconds.
+
+    `own` asks for our own sender.
+    """
+    ours = (sys.executable, "-m", "bench.load", url, str(uplinks), str(SOCKETS))
     script = str(Path(__file__).with_name("uplinks.lua"))
-    wrk = ("wrk", "-t1", f"-c{sockets}", "-d1h", "-s", script, url, "--", str(uplinks), urlsplit(url).path)
+    wrk = ("wrk", "-t1", f"-c{SOCKETS}", "-d1h", "-s", script, url, "--", str(uplinks), urlsplit(url).path)
     begin = time.monotonic()
-    result = subprocess.run(
-        own if rate or SENDER != "wrk" else wrk, check=True, capture_output=True, text=True, timeout=900
-    )
+    result = subprocess.run(ours if own else wrk, check=True, capture_output=True, text=True, timeout=900)
     return int(result.stdout.split()[-1]), time.monotonic() - begin
 
 
@@ -65,15 +66,12 @@ def read_requests(target: str, uplinks: Path) -> list[bytes]:
     return [head.encode() % (query, len(body), body) for query, body in zip(lines, lines, strict=True)]
 
 
-async def send_share(url: str, requests: list[bytes], pause: float) -> int:
+async def send_share(url: str, requests: list[bytes]) -> int:
     """Send one request after the other on one socket; return how many were answered 200."""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     accepted = 0
-    begin = time.monotonic()
-    for number, request in enumerate(requests):
-        if pause and (wait := begin + number * pause - time.monotonic()) > 0:
-            await asyncio.sleep(wait)
+    for request in requests:
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         accepted += head.startswith(b"HTTP/1.1 200")
@@ -84,11 +82,10 @@ async def send_share(url: str, requests: list[bytes], pause: float) -> int:
 
 
 async def main() -> None:
-    url, uplinks, sockets, rate = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+    url, uplinks, sockets = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     requests = read_requests(urlsplit(url).path, uplinks)
-    pause = sockets / rate if rate else 0.0
     shares = (requests[number::sockets] for number in range(sockets))
-    print(sum(await asyncio.gather(*(send_share(url, share, pause) for share in shares if share))))
+    print(sum(await asyncio.gather(*(send_share(url, share) for share in shares if share))))
 
 
 if __name__ == "__main__":

@@ -46,11 +46,15 @@ class Sink:
     port: int
     tls_port: int
     ca_file: Path
+    is_nginx: bool
     _polls: int = field(default=0)
 
     @classmethod
-    def start(cls, folder: Path, port: int = 0) -> "Sink":
-        """Return one that listens, on a free port when none is named; its certificate is for 127.0.0.1."""
+    def start(cls, folder: Path, port: int = 0, *, own: bool = NGINX is None) -> "Sink":
+        """Return one that listens, on a free port when none is named; its certificate is for 127.0.0.1.
+
+        `own` asks for our own.
+        """
         port, tls_port, ca_file = port or free_port(), free_port(), folder / "ca.pem"
         authority = trustme.CA()
         authority.cert_pem.write_to_path(str(ca_file))
@@ -59,11 +63,11 @@ class Sink:
         )
         configuration = folder / "nginx.conf"
         configuration.write_text(_NGINX_CONFIGURATION.format(folder=folder, port=port, tls_port=tls_port))
-        own = (sys.executable, "-m", "bench.sink", str(port), str(tls_port), str(folder / "sink.pem"))
-        command = (NGINX, "-c", str(configuration)) if NGINX else own
-        sink = cls(Measured.start(*command, log=folder / "sink.log"), port, tls_port, ca_file)
+        ours = (sys.executable, "-m", "bench.sink", str(port), str(tls_port), str(folder / "sink.pem"))
+        command = ours if own else (str(NGINX), "-c", str(configuration))
+        running = Measured.start(*command, log=folder / "sink.log")
         wait_for_port(port)
-        return sink
+        return cls(running, port, tls_port, ca_file, not own)
 
     def url(self, *, tls: bool = False) -> str:
         """Return where to post to."""
@@ -76,7 +80,7 @@ class Sink:
         self._polls += 1
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/count", timeout=10) as response:
             text = response.read()
-        return int(text.split()[9]) - self._polls if NGINX else int(text)
+        return int(text.split()[9]) - self._polls if self.is_nginx else int(text)
 
     def wait_for(self, count: int, seconds: float = 300) -> None:
         """Return when it has got so many."""
