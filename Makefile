@@ -48,8 +48,10 @@ test-long: check packages ## the full counts (200 crash rounds, long hypothesis 
 lock: ## refresh the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate requirements.in -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate requirements-dev.in -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate requirements-bench.in -o requirements-bench.lock
 
 bench: $(VENV)/installed-dev ## measure, with ratios in one run (see docs/benchmarks.md)
+	@sh bench/packages.sh
 	$(BIN)/python -m bench
 
 clean: ## remove what the commands made, but not ./var

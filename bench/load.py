@@ -5,6 +5,7 @@
 
 import asyncio
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -39,14 +40,26 @@ def write_uplinks(path: Path, count: int, *, first: int = 1, devices: int = DEVI
 def send(url: str, uplinks: Path, *, own: bool = SENDER != "wrk") -> tuple[int, float]:
     """Send a file's uplinks from a process of its own; return how many were answered 200, and in how many seconds.
 
-    `own` asks for our own sender.
+    `own` asks for our own sender. What listens at a tcp: URL answers nothing and gets the bodies as lines.
     """
+    if url.startswith("tcp:"):
+        return send_lines(url, uplinks)
     ours = (sys.executable, "-m", "bench.load", url, str(uplinks), str(SOCKETS))
     script = str(Path(__file__).with_name("uplinks.lua"))
     wrk = ("wrk", "-t1", f"-c{SOCKETS}", "-d1h", "-s", script, url, "--", str(uplinks), urlsplit(url).path)
     begin = time.monotonic()
     result = subprocess.run(ours if own else wrk, check=True, capture_output=True, text=True, timeout=900)
     return int(result.stdout.split()[-1]), time.monotonic() - begin
+
+
+def send_lines(url: str, uplinks: Path) -> tuple[int, float]:
+    """Send the bodies, each in a line; return how many that were, and in how many seconds."""
+    bodies = uplinks.read_bytes().splitlines(keepends=True)[1::2]
+    parts = urlsplit(url)
+    begin = time.monotonic()
+    with socket.create_connection((parts.hostname, parts.port)) as sender:
+        sender.sendall(b"".join(bodies))
+    return len(bodies), time.monotonic() - begin
 
 
 def fill(url: str, folder: Path, count: int, first: int) -> int:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,19 @@ from bench.systems import ONE, WORKLOADS, Contender, System, Workload
 HERE = Path(__file__).parent
 INSTALLED = HERE.parent / "var" / "bench"
 """Where what they need is kept between runs."""
+TASKIQ = INSTALLED / "taskiq" / "bin"
+PROGRAMS = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
+SYSLOG_NG = """@version: 3.38
+options {{ stats-freq(0); }};
+source uplinks {{
+  network(transport("tcp") ip("127.0.0.1") port({port}) flags(no-parse) log-iw-size(10000));
+}};
+destination sink {{
+  http(url("{url}") method("POST") headers("Content-Type: application/json") body("${{MESSAGE}}") workers(16)
+    disk-buffer(reliable(yes) disk-buf-size(2147483648) mem-buf-size(67108864) dir("{folder}")));
+}};
+log {{ source(uplinks); destination(sink); flags(flow-control); }};
+"""
 
 
 @cache
@@ -42,3 +56,67 @@ def start_relay(folder: Path, sink: Sink, workload: Workload) -> System:
 
 
 RELAY = Contender("Node.js relay", start_relay, (ONE, WORKLOADS[-1]), relay_lacks)
+
+
+def syslog_ng_lacks() -> str:
+    """Return what syslog-ng misses here."""
+    return "" if shutil.which("syslog-ng", path=PROGRAMS) else "syslog-ng with its http() destination"
+
+
+def start_syslog_ng(folder: Path, sink: Sink, workload: Workload) -> System:  # noqa: ARG001 (one workload)
+    """Return syslog-ng with a reliable disk buffer: it takes lines over TCP and answers nothing."""
+    port = free_port()
+    configuration = folder / "syslog-ng.conf"
+    configuration.write_text(SYSLOG_NG.format(folder=folder, port=port, url=sink.url()))
+    files = (
+        "-f",
+        str(configuration),
+        "-R",
+        f"{folder}/persist",
+        "-p",
+        f"{folder}/pid",
+        "-c",
+        f"{folder}/ctl",
+    )
+    running = Measured.start("syslog-ng", "-F", "--no-caps", *files, log=folder / "syslog-ng.log")
+    wait_for_port(port)
+    return System(f"tcp://127.0.0.1:{port}", (running,))
+
+
+@cache
+def taskiq_lacks() -> str:
+    """Return what taskiq misses here, once its packages were tried to be installed."""
+    if not shutil.which("redis-server", path=PROGRAMS):
+        return "redis-server"
+    lock = HERE.parent / "requirements-bench.lock"
+    pip = (str(TASKIQ / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet", "install")
+    try:
+        subprocess.run((sys.executable, "-m", "venv", str(TASKIQ.parent)), check=True)
+        subprocess.run((*pip, "--require-hashes", "-r", str(lock)), check=True)
+    except subprocess.CalledProcessError as error:
+        return f"what requirements-bench.lock names ({error})"
+    return ""
+
+
+def start_taskiq(folder: Path, sink: Sink, workload: Workload) -> System:  # noqa: ARG001 (one workload)
+    """Return taskiq as it is usually used: a web door, Redis that syncs every second, one worker."""
+    port, redis_port = free_port(), free_port()
+    environment = {"TASKIQ_REDIS": f"redis://127.0.0.1:{redis_port}", "TASKIQ_SINK": sink.url()}
+    redis = ("redis-server", "--port", str(redis_port), "--dir", str(folder), "--appendonly", "yes")
+    worker = ("worker", "bench.taskiq_road:broker", "--workers", "1", "--max-async-tasks", "64")
+    door = ("-m", "bench.taskiq_road", str(port))
+    python, taskiq = str(TASKIQ / "python"), str(TASKIQ / "taskiq")
+
+    def start(*command: str) -> Measured:
+        return Measured.start(*command, log=folder / "taskiq.log", environment=environment)
+
+    running = [start(*redis)]
+    wait_for_port(redis_port)
+    running += [start(taskiq, *worker), start(python, *door)]
+    wait_for_port(port)
+    return System(f"http://127.0.0.1:{port}/", tuple(reversed(running)))
+
+
+SYSLOG_NG_HTTP = Contender("syslog-ng", start_syslog_ng, lacks=syslog_ng_lacks)
+TASKIQ_REDIS = Contender("taskiq with Redis", start_taskiq, lacks=taskiq_lacks)
+PEERS = (RELAY, SYSLOG_NG_HTTP, TASKIQ_REDIS)

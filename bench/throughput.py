@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.load import send, write_uplinks
-from bench.peers import RELAY
+from bench.peers import PEERS
 from bench.sink import Sink
 from bench.systems import LONGWIRE, ONE, PROTOTYPE, WORKLOADS, Contender, Workload
 
 ROUNDS = 3
 COUNT = 30_000
 WARM_UP = 2_000
-CONTENDERS = (LONGWIRE, PROTOTYPE, RELAY)
+CONTENDERS = (LONGWIRE, PROTOTYPE, *PEERS)
 
 
 @dataclass(frozen=True)
