@@ -51,7 +51,15 @@ def make_front(running: Running, downlinks: DownlinkLane) -> Front:
     api = make_api([*(each for part in parts for each in part.routes()), *planned_routes()])
     roads = Roads(store.flows.router, store.devices, store.configurations.validities)
     door = _downlink_door(store, roads, downlinks)
-    ground = Ground(api, door, authentication, store.sessions, running.settings.base_url, now)
+    ground = Ground(
+        api=api,
+        downlinks=door,
+        authentication=authentication,
+        sessions=store.sessions,
+        base_url=running.settings.base_url,
+        commits=lambda: store.database.commits,
+        now=now,
+    )
     return Front(
         ingest=_ingest(store, roads),
         downlinks=door,

@@ -1,11 +1,14 @@
 """Connections through the API: what a PUT replaces, what a DELETE leaves, what the masks do."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from tests.e2e.api_client import Api, Json, Road, build_road, connection_document
+from tests.e2e.longwire_process import Longwire
 from tests.e2e.lrc import uplink
 from tests.e2e.sink import Sink
+from tests.e2e.waiting import wait_until
 
 HEADERS = {"Authorization": "Bearer eg89a53sx!=", "X-Api-Key": "k1", "X-Thing": "{DevEUI}"}
 DEFAULTS = {"strictMode": False, "maxInFlight": 16, "requestTimeout": "10s", "blamePeriod": 30}
@@ -229,3 +232,16 @@ def test_connections_are_searched_and_paged_where_that_is_asked_for(api: Api, si
     asked = f"/connections?q=paged%20{sink.address[1]}&state=DEACTIVATED"
     assert [each["id"] for each in api.get(asked)] == ids[1::-1]
     assert api.call("GET", "/connections?state=GONE").status == 400
+
+
+def test_connections_are_counted_by_their_state(longwire: Callable[..., Longwire], sink: Sink) -> None:
+    api = longwire().start().api
+    for active in (True, False, False):
+        api.create("/connections", connection_document(sink.url(), active=active))
+    wait_until("one is open", lambda: api.get("/connections/states")["OPENED"] == 1)
+
+    counts = api.get("/connections/states")
+    assert {state: count for state, count in counts.items() if count} == {"OPENED": 1, "DEACTIVATED": 2}
+    assert len(counts) == 8
+    either = api.call("GET", "/connections?state=OPENED,DEACTIVATED&perPage=2")
+    assert (either.headers["x-total"], len(either.json())) == ("3", 2)

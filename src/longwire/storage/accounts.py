@@ -102,6 +102,14 @@ class Accounts:
         """Return whose token of a session this is; raises Unauthorized, KeyExpired. With another mark it is void."""
         return self._admit(self._key_of_token(token, _session_place(mark)))
 
+    def is_session(self, token: str, mark: str) -> bool:
+        """Return whether `identify_session` would admit it; to look is no use of the key."""
+        try:
+            key = self._key_of_token(token, _session_place(mark))
+        except KeyExpired:
+            return False
+        return key is not None and (key.expires_at is None or key.expires_at > self._now())
+
     def identify_client(self, client_id: str, client_secret: str) -> Identity:
         """Return whose key this is, if it has that id; raises Unauthorized, KeyExpired."""
         key = self._by_hash.get(_hash(client_secret))

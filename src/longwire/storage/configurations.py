@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import hashlib
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +23,13 @@ from longwire.core.event import Kind, Occurrence
 from longwire.core.kept_secrets import check_kept_secrets
 from longwire.storage import devices, downlinks, flows, queue_sql, waiting
 from longwire.storage.audit import record
+from longwire.storage.connection_search import (
+    STATE_COLUMNS,
+    ConnectionFilter,
+    all_newest,
+    count_states,
+    find_connections,
+)
 from longwire.storage.database import Database
 from longwire.storage.edit import Edit, check_revision
 from longwire.storage.micros import MICROSECOND, from_micros, to_micros
@@ -61,15 +68,6 @@ class Listed:
     state: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionFilter:
-    """Which connections to list: `text` stands in name, URL or description; None: all."""
-
-    ids: Collection[int] | None = None
-    text: str | None = None
-    status: Status | None = None
-
-
 class Configurations:
     """Reads and saves connections.
 
@@ -91,7 +89,7 @@ class Configurations:
 
     async def load_validities(self) -> None:
         """Read how old messages may be: at the start; every change keeps it up to date."""
-        rows = await self._database.read(lambda sql: sql.execute(_all_newest()).all())
+        rows = await self._database.read(lambda sql: sql.execute(all_newest()).all())
         for row in rows:
             if "uplinkTimeValidity" in row.document:
                 self._remember(row.id, parse_connection(self._opened(row.id, row.document)))
@@ -187,15 +185,16 @@ class Configurations:
 
     async def search(self, wanted: ConnectionFilter, page: Page) -> tuple[int, list[Listed]]:
         """Return how many connections match, and a page of them, newest first."""
-        query = _all_newest().where(*_conditions(wanted))
-        count = sa.select(sa.func.count()).select_from(query.subquery())
-        part = query.offset((page.number - 1) * page.size).limit(page.size)
-        total, rows = await self._database.read(lambda sql: (sql.scalar(count) or 0, sql.execute(part).all()))
+        total, rows = await self._database.read(lambda sql: find_connections(sql, wanted, page))
         return total, [self._listed(row) for row in rows]
+
+    async def count_states(self) -> dict[Status, int]:
+        """Return how many connections are in each state that any is in."""
+        return await self._database.read(count_states)
 
     async def list(self, connection_ids: Iterable[int] | None = None) -> list[Listed]:
         """Return connections as the API shows them, newest first: all of them, or those with the given ids."""
-        query = _all_newest()
+        query = all_newest()
         if connection_ids is not None:
             query = query.where(table.c.id.in_(list(connection_ids)))
         rows = await self._database.read(lambda sql: sql.execute(query).all())
@@ -326,25 +325,11 @@ class Configurations:
             created_at=from_micros(row.created_at),
             updated_at=from_micros(row.updated_at),
             debug_until=from_micros(row.debug_until),
-            state={name: getattr(row, name) for name in _STATE_COLUMNS},
+            state={name: getattr(row, name) for name in STATE_COLUMNS},
         )
 
 
-def _conditions(wanted: ConnectionFilter) -> Iterator[sa.ColumnElement[bool]]:
-    if wanted.ids is not None:
-        yield table.c.id.in_(wanted.ids)
-    if wanted.text is not None:
-        document = connection_revision.c.document
-        members = ("$.name", "$.configuration.destinationURL", "$.configuration.description")
-        texts = [sa.func.json_extract(document, member) for member in members]
-        yield sa.or_(*(text.icontains(wanted.text, autoescape=True) for text in texts))
-    if wanted.status is not None:
-        not_run = sa.case((table.c.active, Status.OPENING.value), else_=Status.DEACTIVATED.value)
-        yield sa.func.coalesce(connection_state.c.status, not_run) == wanted.status.value
-
-
 _RESOURCE = "connections"
-_STATE_COLUMNS = ("status", "since", "reason", "startup_time", "retry_at")
 
 
 def _change(before: Connection, after: Connection) -> Kind:
@@ -355,20 +340,7 @@ def _change(before: Connection, after: Connection) -> Kind:
 
 
 def _newest(connection_id: int) -> sa.Select[Any]:
-    return _all_newest().where(table.c.id == connection_id)
-
-
-def _all_newest() -> sa.Select[Any]:
-    revision = connection_revision.c
-    return (
-        sa.select(table, revision.document, *(connection_state.c[name] for name in _STATE_COLUMNS))
-        .join(
-            connection_revision,
-            (revision.connection_id == table.c.id) & (revision.revision == table.c.revision),
-        )
-        .outerjoin(connection_state, connection_state.c.connection_id == table.c.id)
-        .order_by(table.c.id.desc())
-    )
+    return all_newest().where(table.c.id == connection_id)
 
 
 def _command(sql: Sql, connection_id: int, action: str, by: Author | None, **values: Any) -> None:

@@ -77,6 +77,8 @@ class Database:
         self._waiting = 0
         self._is_closed = False
         self._rest_s = 0.0
+        # How many batches were written: while it stays, nobody can read anything new.
+        self.commits = 0
         # Told of each batch, in the event loop: how many seconds it took, and why it could not be written.
         self.on_commit: Callable[[float, str | None], None] = lambda _seconds, _cause: None
         self._writer_engine = _engine(path, "BEGIN IMMEDIATE", _WRITER_PRAGMAS)
@@ -211,6 +213,7 @@ class Database:
     def _resolve(self, results: list[_Result], seconds: float) -> None:
         """Tell each who waits; one that has gone (cancelled) must not disturb the others."""
         self._waiting -= len(results)
+        self.commits += 1
         error = results[0].error
         self.on_commit(seconds, str(error) if isinstance(error, StorageUnavailable) else None)
         for result in results:

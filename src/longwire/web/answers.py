@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from longwire.core.connection_state import Status
 from longwire.core.delivery import Outcome, Trigger
 from longwire.core.document import Member, Object
 from longwire.core.event import Level
@@ -110,6 +111,10 @@ def _window_metrics(window: str, words: str) -> dict[str, Member]:
     }
 
 
+CONNECTION_STATES = Object(
+    name="ConnectionStates",
+    members={each.value: always(_COUNT, f"How many are {each.value}.") for each in Status},
+)
 METRICS = Object(
     name="Metrics",
     members={

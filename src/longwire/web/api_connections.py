@@ -15,9 +15,11 @@ from longwire.core.errors import InvalidInput, NotFound
 from longwire.core.http import Endpoint
 from longwire.core.kinds import ID, Choice, ListOf, Text
 from longwire.storage.activity import Activity
-from longwire.storage.configurations import MAX_CONNECTIONS, Configurations, ConnectionFilter, Listed
+from longwire.storage.configurations import MAX_CONNECTIONS, Configurations, Listed
+from longwire.storage.connection_search import ConnectionFilter
 from longwire.storage.edit import Edit, replaced_by
 from longwire.storage.page import Page
+from longwire.web.answers import CONNECTION_STATES
 from longwire.web.api import (
     IF_CHANGED,
     created,
@@ -60,11 +62,17 @@ _FILTER: Mapping[str, Member] = {
         description="Those with one of these ids, separated by commas.",
     ),
     "q": Member(kind=Text(longest=200), description="With this text in name, URL or description."),
-    "state": Member(kind=Choice(tuple(each.value for each in Status)), description="In this state."),
+    "state": Member(
+        kind=ListOf(Choice(tuple(each.value for each in Status))),
+        description="In one of these states, separated by commas.",
+    ),
 }
 _LIST = replace(
     listing(CONNECTION, PAGING, _FILTER),
     description="All of them; a page of them where `page` or `perPage` is given.",
+)
+_STATES = Operation(
+    id="countConnectionStates", summary="Count the connections in each state", answer=CONNECTION_STATES
 )
 _RESTART = Operation(
     id="restartConnection",
@@ -123,7 +131,7 @@ class ConnectionsApi:
         async def get_connection(connection_id: str) -> Response[Any]:
             return await self.show(resource_id(connection_id, "connection"))
 
-        return [list_connections, create_connection, get_connection, *self._changing(), *self._as_the_seed()]
+        return [list_connections, create_connection, get_connection, *self._changing(), *self._others()]
 
     def _changing(self) -> list[HTTPRouteHandler]:
         @route(
@@ -145,6 +153,14 @@ class ConnectionsApi:
             return await self.show(number, 202)
 
         return [change_connection, delete_connection, restart_connection]
+
+    def _others(self) -> list[HTTPRouteHandler]:
+        @get("/connections/states", opt=described(_STATES))
+        async def count_states() -> Response[Any]:
+            counts = await self.configurations.count_states()
+            return Response({each.value: counts.get(each, 0) for each in Status})
+
+        return [count_states, *self._as_the_seed()]
 
     def _as_the_seed(self) -> list[HTTPRouteHandler]:
         """Return the two routes that the original's page writes without an id in the path."""
@@ -183,11 +199,11 @@ class ConnectionsApi:
     async def _list(self, request: Request[Any, Any, Any]) -> Response[Any]:
         query = request.query_params
         asked = read_query(_FILTER, query)
-        state = asked.text("state")
         # The published contract knows no pages of connections: who asks for none gets them all.
         page = parse_page(query) if query.keys() & PAGING.keys() else Page(1, MAX_CONNECTIONS)
         ids = [int(each) for each in asked.elements("id")] if "id" in query else None
-        wanted = ConnectionFilter(ids, asked.text("q"), Status(state) if state else None)
+        statuses = [Status(each) for each in asked.elements("state")] if "state" in query else None
+        wanted = ConnectionFilter(ids, asked.text("q"), statuses)
         total, listed = await self.configurations.search(wanted, page)
         lags = await self.activity.count_waiting([each.id for each in listed])
         shapes = [connection_shape(each, self.base_url, lags.get(each.id, 0)) for each in listed]

@@ -76,20 +76,7 @@ def head(connection: dict[str, Any]) -> dict[str, Any]:
     fix = (
         "Activate it to go on." if state == "DEACTIVATED" else "Check that the destination runs and answers."
     )
-    whole = {
-        "name": None,
-        "stateReason": None,
-        "nextReconnectTime": None,
-        "debug": False,
-        "debugUntil": None,
-        **connection,
-    }
-    whole["configuration"] = {
-        "description": None,
-        "strictMode": False,
-        "reconnectStrategy": "NORMAL",
-    } | connection["configuration"]
-    return {"connection": whole, "headline": _HEADLINES.get(state, state), "advice": f"{fix} {kept}"}
+    return {"connection": connection, "headline": _HEADLINES.get(state, state), "advice": f"{fix} {kept}"}
 
 
 def settings(connection: Mapping[str, Any], edit: Edit, pairs: tuple[tuple[str, str], ...]) -> dict[str, Any]:

@@ -1,24 +1,52 @@
-"""What is live in a page: parts that are rendered again and sent when they have changed, as server-sent events."""
+"""What is live in a page: parts that are rendered again and sent when they have changed, as server-sent events.
+
+The theory. All that a page shows is stored, and whatever is written is counted (`Database.commits`): while that number
+stays, only time passes, which the browser shows by itself. So an idle page asks for nothing but every `IDLE_S` seconds,
+when what left the last hour is no longer counted; and on a busy server at most every `EVERY_S` seconds, and never for
+more than a small share of the time, however long it takes to look.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from longwire.clock import stopwatch
 from longwire.web.ui.api_client import Refused
 
 EVERY_S = 1.0
-KEEP_ALIVE = 15
-"""Rounds without a change after which a comment is sent, so that nobody between closes the connection."""
+IDLE_S = 15.0
+"""Also how often something is sent, so that nobody between closes the connection."""
+REST = 10
+"""How many times as long as it took to look nobody looks again."""
 
 Parts = Mapping[str, str]
 
 _UNAVAILABLE = 503
 
 
-def live(look: Callable[[], Awaitable[Parts | None]]) -> ServerSentEvent:
+def live(look: Callable[[], Awaitable[Parts | None]], commits: Callable[[], int]) -> ServerSentEvent:
     """Return a page's stream; `look` gives its parts by name, or None when they may not be seen any more."""
-    return ServerSentEvent(_changes(look))
+    return ServerSentEvent(_changes(look, commits))
+
+
+async def _changes(
+    look: Callable[[], Awaitable[Parts | None]], commits: Callable[[], int]
+) -> AsyncIterator[ServerSentEventMessage]:
+    shown: dict[str, str] = {}
+    seen, took = commits(), stopwatch()
+    while (parts := await _seen(look, shown)) is not None:
+        rest_s = REST * took()
+        changed = {name: text for name, text in parts.items() if shown.get(name) != text}
+        for name, text in changed.items():
+            yield ServerSentEventMessage(event=name, data=text)
+        if not changed:
+            yield ServerSentEventMessage(data=None, comment="still here")
+        shown.update(changed)
+        await asyncio.sleep(max(EVERY_S, rest_s))
+        await _idle(lambda seen=seen: commits() == seen)  # type: ignore[misc]
+        seen, took = commits(), stopwatch()
+    yield ServerSentEventMessage(event="end", data="")
 
 
 async def _seen(look: Callable[[], Awaitable[Parts | None]], shown: Parts) -> Parts | None:
@@ -32,17 +60,9 @@ async def _seen(look: Callable[[], Awaitable[Parts | None]], shown: Parts) -> Pa
         return shown if refused.status == _UNAVAILABLE else None
 
 
-async def _changes(look: Callable[[], Awaitable[Parts | None]]) -> AsyncIterator[ServerSentEventMessage]:
-    shown: dict[str, str] = {}
-    quiet = 0
-    while (parts := await _seen(look, shown)) is not None:
-        changed = {name: text for name, text in parts.items() if shown.get(name) != text}
-        for name, text in changed.items():
-            yield ServerSentEventMessage(event=name, data=text)
-        shown.update(changed)
-        quiet = 0 if changed else quiet + 1
-        if quiet >= KEEP_ALIVE:
-            quiet = 0
-            yield ServerSentEventMessage(data=None, comment="still here")
+async def _idle(nothing_is_new: Callable[[], bool]) -> None:
+    """Return when there is something new, or after a while all the same."""
+    for _ in range(round(IDLE_S / EVERY_S)):
+        if not nothing_is_new():
+            break
         await asyncio.sleep(EVERY_S)
-    yield ServerSentEventMessage(event="end", data="")

@@ -1,6 +1,6 @@
 """What every page's handlers share: the visit, the API in this person's name, redirects, pages of a list."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -21,14 +21,15 @@ PageRequest = Request[Any, Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Gives the API as whoever asks for a page."""
+    """Gives the API as whoever asks for a page; `commits` counts what was written: while it stays, nothing is new."""
 
     app: Litestar
     sessions: Sessions
+    commits: Callable[[], int]
 
     def is_signed_in(self, request: PageRequest) -> bool:
         """Return whether the session of a request is still valid: for what goes on longer than a request."""
-        return self.sessions.find(request.headers.get("cookie", "")) is not None
+        return self.sessions.is_open(request.headers.get("cookie", ""))
 
     def api(self, request: PageRequest) -> Api:
         """Return the API in the name of the person who is signed in; raises Unauthorized when nobody is."""

@@ -41,19 +41,23 @@ _TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What the pages stand on: the API, the door of downlinks, who may sign in; `base_url` is how others reach us."""
+    """What the pages stand on: the API, the door of downlinks, who may sign in.
+
+    `base_url` is how others reach us; `commits` counts what was written.
+    """
 
     api: Litestar
     downlinks: DownlinkDoor
     authentication: Authentication
     sessions: Sessions
     base_url: str
+    commits: Callable[[], int]
     now: Callable[[], datetime]
 
 
 def make_site(ground: Ground) -> Site:
     """Return the site with all its pages."""
-    caller = Caller(ground.api, ground.sessions)
+    caller = Caller(ground.api, ground.sessions, ground.commits)
     parts = (
         SignInPages(ground.authentication, ground.sessions),
         DashboardPages(caller),

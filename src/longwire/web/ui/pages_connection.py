@@ -19,7 +19,7 @@ from longwire.web.ui.dialog import Dialog
 from longwire.web.ui.forms import BY_NAME, Field
 from longwire.web.ui.live import Parts, live
 from longwire.web.ui.page import Caller, PageRequest, frame_of, go_to, page_number, visit_of
-from longwire.web.ui.render import page, text
+from longwire.web.ui.render import name_of, page, text
 from longwire.web.ui.toasts import Toast, find_toast
 
 _STALE = 412
@@ -42,7 +42,7 @@ class ConnectionPages:
 
         @get("/connections/{number:str}/stream")
         async def stream(request: PageRequest, number: str) -> ServerSentEvent:
-            return live(lambda: self._look(request, number))
+            return live(lambda: self._look(request, number), self.caller.commits)
 
         return [show, stream, *self._editing(), *self._commands()]
 
@@ -174,7 +174,7 @@ class ConnectionPages:
         api = self.caller.api(request)
         answer = await api.get(f"/connections/{number}")
         connection = answer.document
-        name = connection.get("name") or f"Connection {number}"
+        name = name_of(connection)
         dialog = None
         if edit.deletes:
             dialog = _ask_delete(request, number, name, connection["lag"])

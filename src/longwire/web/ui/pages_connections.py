@@ -1,8 +1,6 @@
 """Connections: the list."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
@@ -41,7 +39,7 @@ class ConnectionsPages:
         ids = [each["id"] for each in answer.document]
         carried = (await api.get("/connections/metrics", connectionId=ids)).document if ids else []
         metrics = {each["connectionId"]: each for each in carried}
-        shown = [{**_UNNAMED, **each, "metrics": metrics[int(each["id"])]} for each in answer.document]
+        shown = [{**each, "metrics": metrics[int(each["id"])]} for each in answer.document]
         return page(
             frame_of(request),
             "connections.html",
@@ -52,6 +50,3 @@ class ConnectionsPages:
             pages=pages_around(request, answer),
             toast=find_toast(request.query_params),
         )
-
-
-_UNNAMED: Mapping[str, Any] = {"name": None, "stateReason": None, "startupTime": None}

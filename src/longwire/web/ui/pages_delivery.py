@@ -15,7 +15,7 @@ from longwire.core.request import CannotRender, sent_form
 from longwire.web.ui.api_client import Api, Refused
 from longwire.web.ui.dialog import Dialog
 from longwire.web.ui.page import Caller, PageRequest, frame_of, go_to
-from longwire.web.ui.render import page
+from longwire.web.ui.render import name_of, page
 from longwire.web.ui.toasts import Toast, find_toast
 
 _OURS = frozenset(
@@ -58,7 +58,7 @@ class DeliveryPages:
             frame_of(request),
             "delivery.html",
             delivery=delivery,
-            connection_name=connection.get("name") or f"Connection {delivery['connectionId']}",
+            connection_name=name_of(connection),
             attempt=attempt,
             request_headers=_headers(attempt, connection),
             sent_body=sent,
@@ -70,13 +70,14 @@ class DeliveryPages:
 
 
 async def _connection_of(api: Api, number: str | None) -> Mapping[str, Any]:
-    """Return the connection of a delivery as it is now; nothing for one that is gone."""
+    """Return the connection of a delivery as it is now; no more than its id for one that is gone."""
+    gone = {"id": number}
     if number is None:
-        return {}
+        return gone
     try:
         found: Mapping[str, Any] = (await api.get(f"/connections/{number}")).document
     except Refused:
-        return {}
+        return gone
     return found
 
 

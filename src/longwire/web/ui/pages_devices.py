@@ -1,6 +1,5 @@
 """Devices: the list, and one with the applications its messages go to."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +95,7 @@ class DevicesPages:
         return page(
             frame_of(request),
             "device.html",
-            device={**_UNKNOWN, **device},
+            device=device,
             name=name,
             applications=list(applications.values()),
             choices=await find_choices(api, search),
@@ -108,16 +107,6 @@ class DevicesPages:
             pages=pages_around(request, deliveries),
             toast=toast or find_toast(request.query_params, name=name),
         )
-
-
-_UNKNOWN: Mapping[str, Any] = {
-    "name": None,
-    "lastSeenAt": None,
-    "fCntUp": None,
-    "lastRSSI": None,
-    "lastSNR": None,
-    "tags": [],
-}
 
 
 async def _server_name(api: Api, number: str | None) -> str:

@@ -116,7 +116,7 @@ class RoutingPages:
             total=flows.total,
             pages=pages_around(request, flows),
             choices=await find_choices(api, form.get("search", "")),
-            names=await find_connections(api, ids),
+            connections=await find_connections(api, ids),
             form=form,
             toast=toast or find_toast(request.query_params, name=request.query_params.get("name", "")),
         )

@@ -12,8 +12,9 @@ from longwire.web.identity import Authentication
 from longwire.web.ui.page import PageRequest, frame_of, go_to, visit_of
 from longwire.web.ui.render import page
 from longwire.web.ui.sessions import Sessions
-from longwire.web.ui.site import THEMES
+from longwire.web.ui.site import THEMES, own_path
 
+_ENDED = "Your session has ended, and what you sent was not saved: sign in, and do it again."
 _AS_IT_IS = "/?&=%+,:;@!$'()*~#"
 
 
@@ -53,7 +54,8 @@ class SignInPages:
         """Show the form, or take a one-time link for a key."""
         ticket = request.query_params.get("ticket")
         if ticket is None:
-            return _form(request, request.query_params.get("next", ""), "")
+            query = request.query_params
+            return _form(request, query.get("next", ""), _ENDED if "ended" in query else "")
         identity = self.sessions.use_ticket(ticket)
         if identity is None:
             return _form(request, "", "The link was used already, or is too old.", 401)
@@ -80,7 +82,7 @@ def _change_theme(request: PageRequest) -> Response[None]:
     """Go on to the next theme, on the page the button stood on."""
     now = visit_of(request).form.get("after", THEMES[0])
     theme = THEMES[(THEMES.index(now) + 1) % len(THEMES)] if now in THEMES else THEMES[0]
-    answer = go_to(request, _safe(_own_path(request)))
+    answer = go_to(request, _safe(own_path(dict(request.scope["headers"]))))
     path = f"{frame_of(request).prefix}/ui"
     answer.headers["Set-Cookie"] = (
         f"longwire_theme={theme}; Path={path}; SameSite=Strict; Max-Age=31536000; HttpOnly"
@@ -96,10 +98,3 @@ def _safe(path: str) -> str:
     """Return where to go on below `/ui/`: a path of ours, or the dashboard."""
     is_ours = path.startswith("/ui/") and "//" not in path and "\\" not in path
     return quote(path.removeprefix("/ui/"), safe=_AS_IT_IS) if is_ours else ""
-
-
-def _own_path(request: PageRequest) -> str:
-    """Return the page a form was sent from."""
-    referrer = request.headers.get("referer", "")
-    _, found, path = referrer.partition("/ui/")
-    return f"/ui/{path}" if found else ""

@@ -105,6 +105,11 @@ def milliseconds(number: float) -> str:
     return f"{number:.0f} ms" if number >= 10 else f"{number:.1f} ms"  # noqa: PLR2004
 
 
+def name_of(connection: Mapping[str, Any]) -> str:
+    """Return how a connection is called on the pages, as the API shows it."""
+    return connection.get("name") or f"Connection {connection['id']}"
+
+
 def setting(text: str) -> str:
     """Return the setting that a message says to start Longwire with; nothing for one that names none."""
     found = _SETTING.search(text)
@@ -126,6 +131,7 @@ def _make_environment() -> Environment:
         "duration": duration,
         "milliseconds": milliseconds,
         "setting": setting,
+        "name_of": name_of,
     }
     environment.filters.update(filters)
     environment.globals.update(tones=TONES, icons=ICONS, ring_arcs=ring_arcs)

@@ -61,13 +61,18 @@ class Sessions:
 
     def find(self, header: str) -> Session | None:
         """Return the session of a `Cookie` header, or None."""
-        mark, _, token = _cookie_value(header).partition(".")
-        if not token or not mark or mark in self._ended:
+        mark, token = self._opened(header)
+        if not token:
             return None
         try:
             return Session(self._accounts.identify_session(token, mark), mark)
         except Unauthorized:
             return None
+
+    def is_open(self, header: str) -> bool:
+        """Return whether the session of a `Cookie` header goes on; to look is no use of its key."""
+        mark, token = self._opened(header)
+        return bool(token) and self._accounts.is_session(token, mark)
 
     def renew(self, session: Session) -> str | None:
         """Return the `Set-Cookie` that lets a session live on, when it is time for one."""
@@ -93,6 +98,11 @@ class Sessions:
         """Return whose ticket it is, the first time and within an hour."""
         identity, until = self._tickets.pop(ticket, (None, self.now()))
         return identity if until > self.now() else None
+
+    def _opened(self, header: str) -> tuple[str, str]:
+        """Return the halves of a `Cookie` header's session; empty ones for none, and for one that was signed out."""
+        mark, _, token = _cookie_value(header).partition(".")
+        return (mark, token) if mark and mark not in self._ended else ("", "")
 
     def _cookie(self, mark: str, identity: Identity) -> str:
         token, lifetime = self._accounts.issue_session(identity, mark)

@@ -32,6 +32,8 @@ _HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
 )
 _NEVER_KEPT = (b"cache-control", b"no-store")
+_ENDED = b"event: end\ndata: \n\n"
+"""What a page that is still open gets in the place of its stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Site:
         headers = dict(scope["headers"])
         session = self._sessions.find(headers.get(b"cookie", b"").decode("latin-1"))
         if session is None and path != SIGN_IN:
-            await _redirect(send, f"{self.prefix}{SIGN_IN}?next={quote(_return_path(scope), safe='')}")
+            await self._send_to_sign_in(scope, headers, send)
             return
         fields = await _read_form(scope["method"], headers, receive)
         form = dict(fields)
@@ -82,6 +84,17 @@ class Site:
         scope["state"]["visit"] = visit
         renewal = self._sessions.renew(session) if session is not None and path != SIGN_IN else None
         await self._pages(scope, _no_body(receive), _guarded(send, renewal))
+
+    async def _send_to_sign_in(self, scope: Any, headers: Mapping[bytes, bytes], send: Send) -> None:
+        """Lead whoever is not signed in to where he can be, and back to the page he comes from."""
+        if headers.get(b"accept") == b"text/event-stream":
+            await _answer(send, 200, _ENDED, (b"content-type", b"text/event-stream"))
+        elif headers.get(b"hx-request"):
+            await _answer(send, 401)
+        else:
+            where = quote(_return_path(scope, headers), safe="")
+            target = f"{self.prefix}{SIGN_IN}?next={where}{'&ended' if scope['method'] != 'GET' else ''}"
+            await _answer(send, 303, b"", (b"location", target.encode()))
 
     async def _send_file(self, name: str, scope: Any, send: Any) -> None:
         file = self._files.get(name)
@@ -149,18 +162,24 @@ def _theme(cookies: str) -> str:
     return THEMES[0]
 
 
-def _return_path(scope: Any) -> str:
+def own_path(headers: Mapping[bytes, bytes]) -> str:
+    """Return the page of ours that a form was sent from, as the browser tells; nothing where it does not."""
+    _, found, path = headers.get(b"referer", b"").decode("latin-1").partition(f"{BASE}/")
+    return f"{BASE}/{path}" if found else ""
+
+
+def _return_path(scope: Any, headers: Mapping[bytes, bytes]) -> str:
     """Return where to go on after signing in: only a page that can simply be looked at."""
-    if scope["method"] != "GET" or dict(scope["headers"]).get(b"hx-request"):
-        return f"{BASE}/"
+    if scope["method"] != "GET":
+        return own_path(headers) or f"{BASE}/"
     query = scope["query_string"].decode("latin-1")
     return f"{scope['path']}?{query}" if query else str(scope["path"])
 
 
-async def _redirect(send: Any, location: str) -> None:
-    headers = [(b"location", location.encode()), (b"content-length", b"0"), _NEVER_KEPT]
-    await send({"type": "http.response.start", "status": 303, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
+async def _answer(send: Any, status: int, body: bytes = b"", *headers: tuple[bytes, bytes]) -> None:
+    length = (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length, _NEVER_KEPT]})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _guarded(send: Send, renewal: str | None) -> Send:

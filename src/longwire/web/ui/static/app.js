@@ -10,16 +10,34 @@
     setTimeout(() => line.remove(), 3000);
   };
 
+  // The server's time: this machine's clock may be wrong.
+  const ahead = Date.parse(document.body.dataset.now) - Date.now() || 0;
+  const now = () => Date.now() + ahead;
+
   const left = (until) => {
-    const seconds = Math.max(0, Math.round((until - Date.now()) / 1000));
+    const seconds = Math.max(0, Math.round((until - now()) / 1000));
     const hours = Math.floor(seconds / 3600);
     const minutes = String(Math.floor(seconds / 60) % 60).padStart(hours ? 2 : 1, "0");
     return `${hours ? hours + ":" : ""}${minutes}:${String(seconds % 60).padStart(2, "0")}`;
   };
 
+  // As render.duration does.
+  const passed = (since) => {
+    const seconds = Math.max(0, Math.floor((now() - since) / 1000));
+    const days = Math.floor(seconds / 86400);
+    const hours = Math.floor(seconds / 3600) % 24;
+    const minutes = Math.floor(seconds / 60) % 60;
+    if (days) return `${days} day${days > 1 ? "s" : ""}${hours ? ` ${hours} h` : ""}`;
+    if (hours) return `${hours} h ${minutes} min`;
+    return minutes ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
+  };
+
   const tick = () => {
     for (const time of document.querySelectorAll("time[data-countdown]")) {
       time.textContent = left(Date.parse(time.dateTime));
+    }
+    for (const time of document.querySelectorAll("time[data-since]")) {
+      time.textContent = passed(Date.parse(time.dateTime));
     }
   };
 
@@ -114,17 +132,48 @@
     if (input && detail.requestConfig.parameters[input.name] !== input.value) detail.shouldSwap = false;
   });
 
-  // The tail pauses while somebody reads: scrolled, or with a selection, or a menu open.
-  const isReading = () =>
-    window.scrollY > 400 || !document.getSelection().isCollapsed || document.querySelector("details.menu[open], dialog[open]");
-  document.addEventListener("htmx:sseBeforeMessage", (event) => {
-    const isPaused = isReading();
-    if (isPaused) event.preventDefault();
+  // What is read is not taken away: a part waits while it has the focus, a selection or an open menu, and the tail
+  // while somebody has scrolled down in it. What came meanwhile is shown then.
+  const held = new Map();
+  const isRead = (part) => {
+    const selection = document.getSelection();
+    return (
+      part.contains(document.activeElement) ||
+      (!selection.isCollapsed && part.contains(selection.anchorNode)) ||
+      part.querySelector("details.menu[open]") ||
+      document.querySelector("dialog[open]") ||
+      ("tail" in part.dataset && part.getBoundingClientRect().top < -40)
+    );
+  };
+  const tellHeld = () => {
     const note = document.getElementById("paused");
-    if (note) note.hidden = !isPaused;
+    if (note) note.hidden = ![...held.keys()].some((part) => "tail" in part.dataset);
+  };
+  const release = () => {
+    for (const [part, text] of held) {
+      if (isRead(part)) continue;
+      held.delete(part);
+      htmx.swap(part, text, { swapStyle: "innerHTML" });
+    }
+    tellHeld();
+    tick();
+  };
+  document.addEventListener("htmx:sseBeforeMessage", (event) => {
+    held.delete(event.target);
+    if (!isRead(event.target)) return;
+    event.preventDefault();
+    held.set(event.target, event.detail.data);
+    tellHeld();
   });
-
   document.addEventListener("htmx:sseMessage", tick);
+  document.addEventListener("scroll", release, { passive: true });
+  document.addEventListener("selectionchange", release);
+  document.getElementById("paused")?.addEventListener("click", (event) => {
+    event.currentTarget.closest("section").scrollIntoView();
+    document.getSelection().empty();
+    document.activeElement.blur();
+    release();
+  });
 
   // Keys of one hand; off while somebody types. `?` lists them.
   let isGoing = false;
@@ -141,20 +190,46 @@
   });
 
   // A server that does not answer is told, and the page goes on by itself when it does again.
-  const lost = () => {
-    if (document.getElementById("lost")) return;
+  const tell = (id, text) => {
+    if (document.getElementById(id)) return;
     const note = document.createElement("div");
-    note.id = "lost";
+    note.id = id;
     note.className = "note warn";
     note.setAttribute("role", "alert");
-    const time = new Date().toISOString().slice(11, 19);
-    note.textContent = `The server does not answer. What you see is from ${time} UTC. Trying again every few seconds.`;
+    note.append(text);
     document.getElementById("main").prepend(note);
+    return note;
   };
+  const clock = () => new Date(now()).toISOString().slice(11, 19);
+  const lost = () =>
+    tell("lost", `The server does not answer. What you see is from ${clock()} UTC. Trying again every few seconds.`);
+  const found = () => document.getElementById("lost")?.remove();
   document.addEventListener("htmx:sendError", lost);
   document.addEventListener("htmx:sseError", lost);
-  document.addEventListener("htmx:sseOpen", () => document.getElementById("lost")?.remove());
-  document.addEventListener("htmx:afterOnLoad", () => document.getElementById("lost")?.remove());
+  document.addEventListener("htmx:sseOpen", found);
+  document.addEventListener("htmx:afterOnLoad", found);
+  document.addEventListener("htmx:sseClose", ({ detail }) => {
+    if (detail.type !== "message") return;
+    const note = tell("ended", `This page is no longer live: what you see is from ${clock()} UTC. `);
+    const link = document.createElement("a");
+    link.href = location.href;
+    link.textContent = "Load it again";
+    note?.append(link);
+  });
+  document.addEventListener("htmx:responseError", ({ detail }) => {
+    if (detail.xhr.status === 401) tell("out", "You are signed out. Sign in again in another tab, then go on here.");
+  });
+
+  // A form that is on its way is not sent twice.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.ariaBusy === "true") event.preventDefault();
+    form.ariaBusy = "true";
+  });
+  addEventListener("pageshow", ({ persisted }) => {
+    if (persisted) location.reload();
+  });
 
   for (const toast of document.querySelectorAll(".toast.ok")) {
     setTimeout(() => toast.matches(":hover, :focus-within") || toast.remove(), 5000);
@@ -172,5 +247,5 @@
   });
   openDialogs();
   tick();
-  setInterval(tick, 1000);
+  setInterval(release, 1000);
 }
