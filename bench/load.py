@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvloop
 
-from longwire.demo.fleet import Fleet, uplink_request
+from longwire.demo.fleet import Device, Fleet, uplink_request
 
 KEY = "46ab678cd45df4a4a7e4b375eacd096a"
 DEVICES = 1000
@@ -25,16 +26,34 @@ PART = 100_000
 SENDER = "wrk" if shutil.which("wrk") else "our own sender"
 
 
-def write_uplinks(path: Path, count: int, *, first: int = 1, devices: int = DEVICES) -> Path:
-    """Write `count` uplinks, the devices in turn: a line with the query, a line with the body; return the file."""
-    fleet = Fleet(SEED, devices)
+def uplinks_of(devices: Sequence[Device], count: int, first: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield query and body of `count` uplinks, the devices in turn, their counters from `first`."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
+    for number in range(count):
+        device = devices[number % len(devices)]
+        query, body = uplink_request(device, first + number // len(devices), now, KEY, "TWA_1.1")
+        yield query.encode(), body
+
+
+def write_uplinks(path: Path, count: int, *, first: int = 1, devices: Sequence[Device] | None = None) -> Path:
+    """Write `count` uplinks, a line with the query and one with the body for each; return the file."""
     with path.open("wb") as file:
-        for number in range(count):
-            device = fleet.devices[number % devices]
-            query, body = uplink_request(device, first + number // devices, now, KEY, "TWA_1.1")
-            file.write(query.encode() + b"\n" + body + b"\n")
+        for query, body in uplinks_of(devices or Fleet(SEED, DEVICES).devices, count, first):
+            file.write(query + b"\n" + body + b"\n")
     return path
+
+
+def read_uplinks(path: Path) -> list[tuple[bytes, bytes]]:
+    """Return query and body of each uplink in a file."""
+    lines = iter(path.read_bytes().splitlines())
+    return list(zip(lines, lines, strict=True))
+
+
+def as_requests(url: str, uplinks: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+    """Return whole HTTP requests that hand uplinks to a URL."""
+    head = f"POST {urlsplit(url).path}?%b HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode()
+    head += b"Content-Length: %d\r\n\r\n%b"
+    return [head % (query, len(body), body) for query, body in uplinks]
 
 
 def send(url: str, uplinks: Path, *, own: bool = SENDER != "wrk") -> tuple[int, float]:
@@ -54,7 +73,7 @@ def send(url: str, uplinks: Path, *, own: bool = SENDER != "wrk") -> tuple[int, 
 
 def send_lines(url: str, uplinks: Path) -> tuple[int, float]:
     """Send the bodies, each in a line; return how many that were, and in how many seconds."""
-    bodies = uplinks.read_bytes().splitlines(keepends=True)[1::2]
+    bodies = [body + b"\n" for _, body in read_uplinks(uplinks)]
     parts = urlsplit(url)
     begin = time.monotonic()
     with socket.create_connection((parts.hostname, parts.port)) as sender:
@@ -70,13 +89,6 @@ def fill(url: str, folder: Path, count: int, first: int) -> int:
         accepted += send(url, part)[0]
         part.unlink()
     return accepted
-
-
-def read_requests(target: str, uplinks: Path) -> list[bytes]:
-    """Return whole HTTP requests for a file's uplinks."""
-    lines = iter(uplinks.read_bytes().splitlines())
-    head = f"POST {target}?%b HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-    return [head.encode() % (query, len(body), body) for query, body in zip(lines, lines, strict=True)]
 
 
 async def send_share(url: str, requests: list[bytes]) -> int:
@@ -96,7 +108,7 @@ async def send_share(url: str, requests: list[bytes]) -> int:
 
 async def main() -> None:
     url, uplinks, sockets = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    requests = read_requests(urlsplit(url).path, uplinks)
+    requests = as_requests(url, read_uplinks(uplinks))
     shares = (requests[number::sockets] for number in range(sockets))
     print(sum(await asyncio.gather(*(send_share(url, share) for share in shares if share))))
 

@@ -1,9 +1,10 @@
-"""10,000 connections open at a start: how long until all are OPENED, at what cost, and how many at once.
+"""10,000 connections open at a start: how long until all are OPENED, how many at once; and what they cost at rest.
 
 Each has a destination of its own: another address of the loopback network. `python -m bench.openings [COUNT]`
 """
 
 import asyncio
+import logging
 import resource
 import sqlite3
 import sys
@@ -11,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import structlog
 import uvloop
 
 from bench.processes import free_port
@@ -22,6 +24,7 @@ from longwire.settings import Settings
 
 COUNT = 10_000
 AT_ONCE = 500
+REST_S = 30.0
 
 
 class Visitor(asyncio.Protocol):
@@ -47,6 +50,7 @@ def url_of(number: int, port: int) -> str:
 
 async def fill(folder: Path, count: int, port: int) -> None:
     """Make a store with so many connections that have never run."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     settings = Settings(data=folder, owner_key=OWNER)
     async with open_store(settings, SystemClock()) as store:
         for begin in range(0, count, AT_ONCE):
@@ -80,8 +84,8 @@ def busiest(times: list[float], span: float) -> int:
     return most
 
 
-async def measure(folder: Path, count: int) -> None:
-    """Make the store, start Longwire, and watch."""
+async def measure(folder: Path, count: int, rest_s: float) -> dict[str, float]:
+    """Make the store, start Longwire, watch it open, let the sockets come to rest, then watch it rest."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     port = free_port()
@@ -89,18 +93,30 @@ async def measure(folder: Path, count: int) -> None:
     await fill(folder / "data", count, port)
     product = Product(folder / "data")
     begin = time.monotonic()
-    ready = await asyncio.to_thread(product.start)
+    ready_s = await asyncio.to_thread(product.start)
     while len(Visitor.opened) < count or count_opened(folder / "data") < count:  # noqa: ASYNC110 (told by nobody)
         await asyncio.sleep(0.2)
-    seconds = time.monotonic() - begin
-    memory, peak = product.running.memory_mb(), product.running.memory_mb(peak=True)
-    print(f"{count} connections: ready after {ready:.1f} s, all OPENED after {seconds:.1f} s")
-    print(f"CPU {product.running.cpu_seconds():.1f} s; memory {memory:.0f} MB, at most {peak:.0f} MB")
-    print(f"at most {busiest(Visitor.opened, 0.1)} new sockets within 0.1 s; {len(Visitor.opened)} in all")
-    await asyncio.to_thread(product.running.stop)
+    opened_s, running = time.monotonic() - begin, product.running
+    opening_cpu_s = running.cpu_seconds()
+    await asyncio.sleep(rest_s)
+    before, begin = running.cpu_seconds(), time.monotonic()
+    await asyncio.sleep(rest_s)
+    resting = (running.cpu_seconds() - before) / (time.monotonic() - begin)
+    figures = {
+        "connections": count,
+        "ready_s": ready_s,
+        "opened_s": opened_s,
+        "opening_cpu_s": opening_cpu_s,
+        "most_sockets_in_100_ms": busiest(Visitor.opened, 0.1),
+        "memory_mb": running.memory_mb(),
+        "peak_mb": running.memory_mb(peak=True),
+        "resting_percent_of_a_core": 100 * resting,
+    }
+    await asyncio.to_thread(running.stop)
     server.close()
+    return figures
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
-        uvloop.run(measure(Path(name), int(sys.argv[1]) if len(sys.argv) > 1 else COUNT))
+        print(uvloop.run(measure(Path(name), int(sys.argv[1]) if len(sys.argv) > 1 else COUNT, REST_S)))

@@ -10,10 +10,11 @@ missing=""
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     export DEBIAN_FRONTEND=noninteractive
-    # Debian would start them as services; they are measured by themselves.
-    printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
+    # Debian would start them as services, unless it is told not to.
+    told=/usr/sbin/policy-rc.d
+    [ -e $told ] && told="" || { printf '#!/bin/sh\nexit 101\n' > $told; chmod +x $told; }
     apt-get update -q >/dev/null && apt-get install -y -q --no-install-recommends $missing >/dev/null
-    rm /usr/sbin/policy-rc.d
+    [ -z "$told" ] || rm $told
 else
     echo "missing:$missing; what needs them is left out (on Debian: apt install$missing)"
 fi
