@@ -66,7 +66,7 @@ def measure(folder: Path, large: int) -> dict[str, float]:
     running = backlog.product.running
     few = statistics.mean(measure_small(backlog) for _ in range(SMALL_ROUNDS))
     backlog.put(large)
-    figures = {"put_mb": running.memory_mb()}
+    figures: dict[str, float] = {"count": large, "put_mb": running.memory_mb()}
     running.stop()
     figures["ready_s"] = backlog.product.start()
     running = backlog.product.running
@@ -78,7 +78,11 @@ def measure(folder: Path, large: int) -> dict[str, float]:
     figures |= {"peak_mb": running.memory_mb(peak=True), "small_us": few, "large_us": many}
     running.stop()
     backlog.sink.stop()
-    return figures | {"cost_ratio": many / few, "ingest_ratio": meanwhile / alone}
+    return figures | {
+        "cost_ratio": many / few,
+        "memory_ratio": figures["peak_mb"] / figures["put_mb"],
+        "ingest_ratio": meanwhile / alone,
+    }
 
 
 if __name__ == "__main__":

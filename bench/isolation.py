@@ -22,7 +22,7 @@ from bench.steady import Times, describe, listen, send_steadily
 from longwire.demo.fleet import Device, Fleet
 
 HEALTHY = 1000
-BAD = 4
+BAD = 3
 FRESH = 10
 FLOOD = 64
 BACKLOG = 100_000
@@ -34,9 +34,12 @@ FRESH_WITHIN_S = 30
 class World:
     """A product with a connection for each healthy device, for three bad ones, and one that catches the rest."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, healthy: int, backlog: int) -> None:
         self.folder = folder
-        self.devices = Fleet(SEED, HEALTHY + BAD + FRESH + FLOOD).devices
+        self.backlog = backlog
+        devices = Fleet(SEED, healthy + BAD + FRESH + FLOOD).devices
+        self.healthy, others = devices[:healthy], devices[healthy:]
+        self.bad, self.fresh, self.flooding = others[:BAD], others[BAD:-FLOOD], others[-FLOOD:]
         self.arrived: Times = {}
         self.drained: Times = {}
         self.ports = {name: free_port() for name in ("healthy", "slow", "dead", "flood")}
@@ -58,7 +61,7 @@ class World:
 
     def flood(self) -> None:
         """Fill the backlog of the connection that catches the rest."""
-        uplinks = write_uplinks(self.folder / "flood", BACKLOG, devices=self.devices[-FLOOD:])
+        uplinks = write_uplinks(self.folder / "flood", self.backlog, devices=self.flooding)
         send(self.product.url, uplinks)
 
     def connect(self, port: int, device: Device) -> None:
@@ -79,17 +82,17 @@ class World:
         self.product.listen()
         self.flooded = self.product.connect(f"http://127.0.0.1:{self.ports['flood']}/")
         self.product.route([self.flooded])
-        for device in self.devices[:HEALTHY]:
+        for device in self.healthy:
             self.connect(self.ports["healthy"], device)
         bad = (self.ports["slow"], self.ports["dead"], self.hole.getsockname()[1])
-        for port, device in zip(bad, self.devices[HEALTHY:], strict=False):
+        for port, device in zip(bad, self.bad, strict=True):
             self.connect(port, device)
 
 
 async def time_fresh(world: World) -> list[float]:
     """Return how many seconds the first message of each of some new connections took, from its sending."""
     took = []
-    for device in world.devices[HEALTHY + BAD :][:FRESH]:
+    for device in world.fresh:
         await asyncio.to_thread(world.connect, world.ports["healthy"], device)
         requests = as_requests(world.product.url, uplinks_of((device,), 1, 1))
         ((mark, at),) = (await send_steadily(world.product.url, requests, RATE)).items()
@@ -99,19 +102,18 @@ async def time_fresh(world: World) -> list[float]:
     return took
 
 
-async def measure(folder: Path) -> dict[str, Any]:
+async def measure(folder: Path, healthy: int, backlog: int) -> dict[str, Any]:
     """Return the figures of the healthy alone and beside the bad ones."""
-    world = World(folder)
+    world = World(folder, healthy, backlog)
     await world.start()
-    healthy = world.devices[:HEALTHY]
-    figures = {"memory_mb": world.product.running.memory_mb()}
-    alone = describe(await world.send(healthy, RATE * SECONDS, 1), world.arrived)
+    figures = {"healthy": healthy, "backlog": backlog, "memory_mb": world.product.running.memory_mb()}
+    alone = describe(await world.send(world.healthy, RATE * SECONDS, 1), world.arrived)
     await asyncio.to_thread(world.flood)
     world.servers.append(await listen(world.ports["flood"], world.drained))
     await asyncio.to_thread(world.product.reconnect, world.flooded)
     due, _, fresh = await asyncio.gather(
-        world.send(healthy, RATE * SECONDS, 1000),
-        world.send(world.devices[HEALTHY : HEALTHY + BAD - 1], RATE, 1),
+        world.send(world.healthy, RATE * SECONDS, 1000),
+        world.send(world.bad, RATE, 1),
         time_fresh(world),
     )
     beside = describe(due, world.arrived)
@@ -128,5 +130,5 @@ async def measure(folder: Path) -> dict[str, Any]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
-        for part, value in uvloop.run(measure(Path(name))).items():
+        for part, value in uvloop.run(measure(Path(name), HEALTHY, BACKLOG)).items():
             print(part, value)

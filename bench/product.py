@@ -4,7 +4,7 @@ import json
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,16 @@ from bench.processes import Measured, free_port, wait_for_port
 
 OWNER = "bench-owner-key-0123456789"
 BASE = "/iot-flow/v1"
+SERVE = (str(Path(sys.executable).with_name("longwire")), "serve")
 HEADERS = {"X-Thing": "{DevEUI}", "X-Name": "{CustomerData.name|DevEUI|'None'}"}
 
 
 class Product:
     """One `longwire serve` on a data folder that outlives it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, command: Sequence[str] = SERVE) -> None:
         self.folder = folder
+        self._command = command
         self.port = free_port()
         self.url = ""
 
@@ -33,9 +35,8 @@ class Product:
             "LONGWIRE_ALLOW_DESTINATIONS": "loopback",
         }
         begin = time.monotonic()
-        longwire = str(Path(sys.executable).with_name("longwire"))
         log = self.folder.with_suffix(".log")
-        self.running = Measured.start(longwire, "serve", log=log, environment=environment)
+        self.running = Measured.start(*self._command, log=log, environment=environment)
         wait_for_port(self.port)
         self.call("GET", "/readyz")
         return time.monotonic() - begin

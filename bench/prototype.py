@@ -25,6 +25,7 @@ try:
 except ImportError:
     sqlite_library = sqlite3
 
+SQLITE_VERSION: str = sqlite_library.sqlite_version
 SOCKETS = 64
 SWITCH_INTERVAL_S = 0.0005
 ROWS_AT_ONCE = tuple(1 << power for power in range(7, -1, -1))

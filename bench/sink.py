@@ -20,6 +20,7 @@ import uvloop
 from bench.processes import Measured, free_port, wait_for_port
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+PATIENCE_S = 60
 SINK = "nginx" if NGINX else "our own sink"
 _NGINX_CONFIGURATION = """
 daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
@@ -82,11 +83,13 @@ class Sink:
             text = response.read()
         return int(text.split()[9]) - self._polls if self.is_nginx else int(text)
 
-    def wait_for(self, count: int, seconds: float = 300) -> None:
-        """Return when it has got so many."""
-        begin = time.monotonic()
-        while (got := self.count()) < count:
-            if time.monotonic() - begin > seconds:
+    def wait_for(self, count: int) -> None:
+        """Return when it has got so many; nothing at all for a minute is the end."""
+        got, begin = 0, time.monotonic()
+        while (now := self.count()) < count:
+            if now > got:
+                got, begin = now, time.monotonic()
+            if time.monotonic() - begin > PATIENCE_S:
                 sys.exit(f"only {got} of {count} arrived")
             time.sleep(0.02)
 

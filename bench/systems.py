@@ -1,13 +1,13 @@
 """What is measured: a system at a workload; Longwire itself and its minimal prototype (others: bench/peers.py)."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.load import DEVICES, SEED
 from bench.processes import Measured, free_port, wait_for_port
-from bench.product import Product
+from bench.product import SERVE, Product
 from bench.sink import Sink
 from longwire.demo.fleet import Fleet
 
@@ -58,9 +58,9 @@ class System:
             each.stop()
 
 
-def start_longwire(folder: Path, sink: Sink, workload: Workload) -> System:
+def start_longwire(folder: Path, sink: Sink, workload: Workload, command: Sequence[str] = SERVE) -> System:
     """Return the product with everything on: Token, routing, patterns, log, events, metrics."""
-    product = Product(folder / "data")
+    product = Product(folder / "data", command)
     product.start()
     product.listen()
     more = {

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.load import send, write_uplinks
 from bench.peers import PEERS
@@ -84,14 +85,23 @@ def run(
     count: int,
     workloads: Sequence[Workload] = WORKLOADS,
     systems: Sequence[Contender] = CONTENDERS,
-) -> None:
-    """Measure and print; what cannot be measured here is named."""
-    for each in systems:
-        if lacking := each.lacks():
-            print(f"{each.name} is left out: {lacking} is missing")
+) -> dict[str, Any]:
+    """Measure, print and return the figures; what cannot be measured here is named."""
+    missing = {each.name: lacking for each in systems if (lacking := each.lacks())}
+    for name, lacking in missing.items():
+        print(f"{name} is left out: {lacking} is missing")
+    measured = {}
     for workload in workloads:
-        able = [each for each in systems if workload in each.workloads and not each.lacks()]
-        report(workload, alternate(able, workload, rounds, count))
+        able = [each for each in systems if workload in each.workloads and each.name not in missing]
+        figures = alternate(able, workload, rounds, count)
+        report(workload, figures)
+        measured[workload.name] = {name: _by_name(runs) for name, runs in figures.items()}
+    return {"rounds": rounds, "count": count, "missing": missing, "workloads": measured}
+
+
+def _by_name(runs: Sequence[Figure]) -> dict[str, list[float]]:
+    names = ("delivered_per_cpu_s", "delivered_per_s", "peak_mb")
+    return {name: [round(getattr(run, name), 1) for run in runs] for name in names}
 
 
 def main() -> None:

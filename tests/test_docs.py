@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from bench.figures import read_figures
+from bench.report import PAGE, page, svg_files
 
 TESTS = Path(__file__).parent
 DOCS = TESTS.parent / "docs"
@@ -33,6 +35,13 @@ def test_a_page_that_is_written_from_a_table_is_that_of_the_table(script: str, p
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert (DOCS / f"{page}.md").read_text() == module.page(), f"run: python docs/{script}.py"
+
+
+def test_what_was_measured_is_shown_as_it_was_recorded() -> None:
+    figures = read_figures()
+    assert page(figures, PAGE.read_text()) == PAGE.read_text(), "run: python -m bench.report"
+    for name, content in svg_files(figures):
+        assert (DOCS / name).read_text() == content, "run: python -m bench.report"
 
 
 def rows(page: str) -> Iterator[list[str]]:
