@@ -12,7 +12,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -99,16 +99,22 @@ def _table(statement: str) -> str:
     return str(re.findall(r"(?:INTO|UPDATE) (\w+)", statement)[0])
 
 
-def watch_all(watch: Watch) -> None:
-    """Put a watch on each function that is found."""
+def places() -> Iterator[tuple[str, Any, str]]:
+    """Yield where each function is looked up: the place as it is written above, the module or class, the name there."""
     for place in sorted({name.split()[0] for names in FEATURES.values() for name in names}):
         module, _, path = place.partition(":")
         owner: Any = importlib.import_module(module)
         *parents, last = path.split(".")
         for parent in parents:
             owner = getattr(owner, parent, None)
-        if (work := getattr(owner, last, None)) is not None:
-            setattr(owner, last, watch.wrap(place, work))
+        yield place, owner, last
+
+
+def watch_all(watch: Watch) -> None:
+    """Put a watch on each function that is found."""
+    for place, owner, name in places():
+        if hasattr(owner, name):
+            setattr(owner, name, watch.wrap(place, getattr(owner, name)))
 
 
 def serve() -> None:

@@ -1,14 +1,12 @@
 """How much of the prototype's efficiency the product has: one ratio, in some 20 s, with our own sender and sink.
 
-`python -m bench.guard [--record]` prints it; tests/e2e/test_speed.py compares it with the one that is recorded.
+`python -m bench.guard` prints it, `python -m bench guard` records it; tests/e2e/test_speed.py compares the two.
 """
 
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
-from bench.figures import read_figures, write_figures
 from bench.load import send, write_uplinks
 from bench.sink import Sink
 from bench.systems import LONGWIRE, ONE, PROTOTYPE, System
@@ -59,7 +57,4 @@ def measure(folder: Path) -> dict[str, float]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
-        guard = measure(Path(name))
-    print(guard)
-    if "--record" in sys.argv:
-        write_figures(read_figures() | {"guard": guard})
+        print(measure(Path(name)))

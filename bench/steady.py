@@ -64,7 +64,10 @@ async def send_steadily(url: str, requests: Sequence[bytes], rate: float) -> Tim
     due: Times = {}
     begin = time.monotonic() + 0.1
     await asyncio.gather(
-        *(_send_share(url, requests, (number, begin, rate), due) for number in range(SOCKETS))
+        *(
+            _send_share(url, requests, (number, begin, rate), due)
+            for number in range(min(SOCKETS, len(requests)))
+        )
     )
     await asyncio.sleep(LAST_ONES_S)
     return due

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from bench.costs import places
 from bench.figures import read_figures
 from bench.report import PAGE, page, svg_files
 
@@ -42,6 +43,11 @@ def test_what_was_measured_is_shown_as_it_was_recorded() -> None:
     assert page(figures, PAGE.read_text()) == PAGE.read_text(), "run: python -m bench.report"
     for name, content in svg_files(figures):
         assert (DOCS / name).read_text() == content, "run: python -m bench.report"
+
+
+def test_the_table_of_costs_watches_functions_that_exist() -> None:
+    lost = [place for place, owner, name in places() if not hasattr(owner, name)]
+    assert not lost, "tell bench/costs.py where these have gone"
 
 
 def rows(page: str) -> Iterator[list[str]]:
