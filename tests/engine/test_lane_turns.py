@@ -1,6 +1,8 @@
 """Lanes that work off a backlog take turns of a few messages; a lane that keeps up waits for nobody."""
 
 import asyncio
+from itertools import pairwise
+from string import ascii_letters
 
 import pytest
 from tests.engine.scripted_server import Reaction, ScriptedServer
@@ -26,7 +28,9 @@ async def test_turns_come_in_the_order_of_asking() -> None:
     assert taken == list("abcabcabc")
 
 
-async def test_a_backlog_rests_longer_while_others_send(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_backlog_rests_longer_as_long_as_others_have_just_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     rests: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -38,9 +42,11 @@ async def test_a_backlog_rests_longer_while_others_send(monkeypatch: pytest.Monk
     turns.notice()
     await turns.wait()
     await turns.wait()
+    monkeypatch.setattr("longwire.engine.turns.REMEMBERED_S", 0.0)
+    turns.notice()
+    await turns.wait()
 
-    assert rests[0] < REST_BESIDE_OTHERS_S <= rests[1]
-    assert rests[2] < REST_BESIDE_OTHERS_S
+    assert [rest >= REST_BESIDE_OTHERS_S for rest in rests] == [False, True, True, False]
 
 
 async def test_a_backlog_goes_in_turns_and_what_is_handed_over_needs_none(
@@ -66,6 +72,29 @@ async def test_a_backlog_goes_in_turns_and_what_is_handed_over_needs_none(
     await stage.settle()
     assert {"A99", "B99"} < set(server.names)
     assert len(sent_before_turn) == 2
+
+
+async def test_a_backlog_that_grows_goes_as_much_faster_as_it_grows(
+    stage: Stage, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent_before_turn: list[int] = []
+
+    async def wait(_: Turns) -> None:
+        number = len(sent_before_turn)
+        sent_before_turn.append(sum(len(lane._sends) for lane in stage.lanes.values()))
+        if number < 3:
+            await stage.put(behind, *(f"{device}{100 + number}" for device in "012"))
+
+    monkeypatch.setattr(Turns, "wait", wait)
+    server.script = lambda _: Reaction.HANG
+    behind = await stage.connect(server.url, maxInFlight=64)
+    await stage.put(behind, *(f"{device}1" for device in ascii_letters))
+    await stage.run_lane(behind)
+    await stage.settle()
+
+    turns = [after - before for before, after in pairwise(sent_before_turn)]
+    assert turns[:4] == [STEP, STEP + 3, STEP + 3, STEP + 3]
+    assert set(turns[4:]) == {STEP}
 
 
 async def test_a_lane_that_keeps_up_reads_nothing_from_disk(

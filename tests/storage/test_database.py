@@ -144,6 +144,21 @@ async def test_patient_writes_are_gathered_until_somebody_comes_who_does_not_wan
     await asyncio.gather(*patient)
 
 
+async def test_patient_writes_wait_longer_where_others_come_often(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("longwire.storage.database.OFTEN_S", 60.0)
+    monkeypatch.setattr("longwire.storage.database.REST_BESIDE_OTHERS_S", 60.0)
+    await database.write(adding("other"))
+    patient = database.submit(lambda _sql, items: items, 1, is_patient=True)
+    await asyncio.sleep(0.05)
+    assert not patient.done()
+
+    await database.write(adding("another"))
+
+    assert await patient == 1
+
+
 async def test_when_too_much_waits_for_the_disk_the_next_is_told_at_once(
     database: Database, busy_writer: threading.Event
 ) -> None:

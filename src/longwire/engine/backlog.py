@@ -11,11 +11,12 @@ from longwire.core.delivery import Waiting
 from longwire.core.errors import StorageUnavailable
 from longwire.core.window import ReadDevice, ReadPage, Window
 from longwire.engine.bodies import Bodies, Budget
-from longwire.engine.turns import STEP
+from longwire.engine.turns import Turns
 from longwire.storage.queue_sql import Placed, Queue
 
 BODIES_AT_ONCE = 256
 BODY_BYTES_AT_ONCE = 512 * 1024
+MOST_BESIDE_A_STEP = 256
 
 _NOT_READ = b""
 
@@ -31,9 +32,11 @@ class Ready:
 class Backlog:
     """The lane's side of the queue: it owns the window and the bodies read ahead."""
 
-    def __init__(self, connection_id: int, queue: Queue, budget: Budget) -> None:
+    def __init__(self, connection_id: int, queue: Queue, budget: Budget, turns: Turns) -> None:
         """Begin with an unread queue."""
         self._connection_id = connection_id
+        self._turns = turns
+        self._came_behind = 0
         self._queue = queue
         self._window = Window()
         self._bodies = Bodies(budget)
@@ -44,6 +47,8 @@ class Backlog:
     def take_over(self, placed: Placed) -> None:
         """Take in what has just become durable, or fall behind when there is no room for it."""
         waiting = placed.waiting
+        if self.is_behind:
+            self._came_behind = min(self._came_behind + 1, MOST_BESIDE_A_STEP)
         if not self._bodies.hold(waiting.delivery_id, placed.body):
             self._window.notice()
         elif not self._window.hand_over(waiting, placed.after):
@@ -66,14 +71,14 @@ class Backlog:
     async def take(self, room: int, wanted_ready: int, now: datetime) -> list[Ready]:
         """Return what may be sent now, at most `room`, after reading as far ahead as `wanted_ready` asks.
 
-        Of a backlog no more than one turn's. What left the queue meanwhile (expired, discarded) is forgotten. Raises
-        StorageUnavailable; then nothing was taken.
+        Of a backlog no more than one turn's, and what has come behind it since. What left the queue meanwhile
+        (expired, discarded) is forgotten. Raises StorageUnavailable; then nothing was taken.
         """
         ready: list[Ready] = []
         while not ready:
             while (read := self._window.wanted_read(wanted_ready)) is not None:
                 await self._read(read)
-            taken = self._take_waiting(min(room, STEP) if self.is_behind else room, now)
+            taken = self._take_turn(room, now) if self.is_behind else self._take_waiting(room, now)
             if not taken:
                 self.is_behind = self.is_behind and self._window.has_waiting
                 break
@@ -105,6 +110,12 @@ class Backlog:
             self._window.add_page(found, read)
         else:
             self._window.add_device(found, read)
+
+    def _take_turn(self, room: int, now: datetime) -> list[Waiting]:
+        step = self._turns.step
+        taken = self._take_waiting(min(room, step + self._came_behind), now)
+        self._came_behind -= max(len(taken) - step, 0)
+        return taken
 
     def _take_waiting(self, room: int, now: datetime) -> list[Waiting]:
         taken: list[Waiting] = []

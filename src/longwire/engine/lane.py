@@ -91,7 +91,7 @@ class Lane:
         self._sender = Sender(
             desired.target, desired.revision, tools.client, tools.clock, tools.queue.webhook_id
         )
-        self._backlog = Backlog(desired.connection_id, tools.queue, tools.budget)
+        self._backlog = Backlog(desired.connection_id, tools.queue, tools.budget, tools.turns)
         self._state = State(Status.DEACTIVATED, tools.clock.now())
         self._happened: deque[tuple[Event, str]] = deque()
         self._changed = asyncio.Event()

@@ -42,6 +42,9 @@ READERS = 2
 # to give it back, a dozen times for each commit.
 SWITCH_INTERVAL_S = 0.0005
 LONGEST_REST_S = 0.02
+# Where others come at least this often, whoever is patient waits for one of them instead of having a commit alone.
+OFTEN_S = 0.1
+REST_BESIDE_OTHERS_S = 0.01
 CACHED_STATEMENTS = 512  # more than `rows` makes of the statements with many rows
 
 Handler = Callable[[Connection, Sequence[Any]], Sequence[Any]]
@@ -79,6 +82,7 @@ class Database:
         self._rest_s = 0.0
         # How many batches were written: while it stays, nobody can read anything new.
         self.commits = 0
+        self._since_urgent = stopwatch()
         # Told of each batch, in the event loop: how many seconds it took, and why it could not be written.
         self.on_commit: Callable[[float, str | None], None] = lambda _seconds, _cause: None
         self._writer_engine = _engine(path, "BEGIN IMMEDIATE", _WRITER_PRAGMAS)
@@ -169,8 +173,9 @@ class Database:
     def _next_batch(self) -> tuple[list[_Write], bool]:
         """Return what waits, at least one item; and whether more may come.
 
-        As long as only patient items wait, the writer rests for as long as its last commit took. So it is free at
-        least half of the time when somebody comes who does not want to wait, however fast a backlog is worked off.
+        As long as only patient items wait, the writer rests for as long as its last commit took, or a little longer
+        where somebody who does not want to wait is likely to come. So it is free at least half of the time when
+        somebody does, however fast a backlog is worked off.
         """
         batch: list[_Write] = []
         is_urgent = False
@@ -180,13 +185,18 @@ class Database:
             batch.append(item)
             if len(batch) == MAX_BATCH:
                 return batch, True
-            is_urgent = is_urgent or not item.is_patient
-            rest_s = 0.0 if is_urgent else self._rest_s - rested()
+            if not (item.is_patient or is_urgent):
+                is_urgent, self._since_urgent = True, stopwatch()
+            rest_s = 0.0 if is_urgent else self._patience_s() - rested()
             try:
                 item = self._inbox.get(rest_s > 0, max(rest_s, 0))
             except queue.Empty:
                 return batch, True
         return batch, False
+
+    def _patience_s(self) -> float:
+        is_beside_others = self._since_urgent() < OFTEN_S
+        return max(self._rest_s, REST_BESIDE_OTHERS_S) if is_beside_others else self._rest_s
 
     def _commit(self, connection: Connection, batch: list[_Write]) -> list[_Result]:
         """Write a batch in one transaction; all of it fails together when the disk refuses.
@@ -260,7 +270,7 @@ _WRITER_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "journal_size_limit=67108864",
-    "wal_autocheckpoint=4000",
+    "wal_autocheckpoint=1000",  # in larger ones too many wait who come meanwhile
     "cache_size=-32768",
     *(("fullfsync=ON", "checkpoint_fullfsync=ON") if sys.platform == "darwin" else ()),
 )
