@@ -7,9 +7,10 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
 from longwire.web.ui.api_client import Refused
+from longwire.web.ui.dialog import ask_deletion
 from longwire.web.ui.page import Caller, PageRequest, frame_of, go_to, visit_of
 from longwire.web.ui.render import page
-from longwire.web.ui.toasts import Toast
+from longwire.web.ui.toasts import Toast, find_toast
 
 ROLES = (
     ("Reader", "Reader: looks, and changes nothing"),
@@ -49,7 +50,7 @@ class KeysPages:
                 await self.caller.api(request).call("DELETE", f"/apiKeys/{number}")
             except Refused as refused:
                 return await self._show(request, Toast("bad", "Not deleted", str(refused)), status=409)
-            return go_to(request, "apiKeys")
+            return go_to(request, "apiKeys", toast="gone")
 
         @get("/settings")
         async def show_settings(request: PageRequest) -> Response[str]:
@@ -61,4 +62,19 @@ class KeysPages:
         self, request: PageRequest, toast: Toast | None = None, *, made: Any = None, status: int = 200
     ) -> Response[str]:
         keys = (await self.caller.api(request).get("/apiKeys")).document
-        return page(frame_of(request), "keys.html", status, keys=keys, roles=ROLES, made=made, toast=toast)
+        return page(
+            frame_of(request),
+            "keys.html",
+            status,
+            keys=keys,
+            roles=ROLES,
+            made=made,
+            form=visit_of(request).form if made is None else {},
+            dialog=ask_deletion(
+                request,
+                "apiKeys",
+                {each["id"]: each["name"] for each in keys},
+                "Whoever uses it is locked out at once.",
+            ),
+            toast=toast or find_toast(request.query_params),
+        )

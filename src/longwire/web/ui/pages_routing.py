@@ -8,6 +8,8 @@ from litestar.handlers import HTTPRouteHandler
 
 from longwire.web.ui.api_client import Refused
 from longwire.web.ui.choices import find_choices, find_connections
+from longwire.web.ui.dialog import ask_deletion
+from longwire.web.ui.flow_form import flow_document, matchers_in_words
 from longwire.web.ui.page import (
     PER_PAGE,
     Caller,
@@ -59,7 +61,7 @@ class RoutingPages:
                 await self.caller.api(request).call("DELETE", f"/networkServers/{number}")
             except Refused as refused:
                 return await self._show_servers(request, Toast("bad", "Not deleted", str(refused)), 409)
-            return go_to(request, "networkServers")
+            return go_to(request, "networkServers", toast="gone")
 
         return [list_servers, create_server, delete_server]
 
@@ -74,7 +76,7 @@ class RoutingPages:
             if "find" in form:
                 return await self._show_flows(request)
             try:
-                await self.caller.api(request).call("POST", "/flows", _flow(form))
+                await self.caller.api(request).call("POST", "/flows", flow_document(form))
             except Refused as refused:
                 return await self._show_flows(request, Toast("bad", "Not saved", str(refused)), 422)
             return go_to(request, "flows", toast="saved", name=form.get("name") or "The flow")
@@ -82,7 +84,7 @@ class RoutingPages:
         @post("/flows/{number:str}/delete", status_code=200)
         async def delete_flow(request: PageRequest, number: str) -> Response[None]:
             await self.caller.api(request).call("DELETE", f"/flows/{number}")
-            return go_to(request, "flows")
+            return go_to(request, "flows", toast="gone")
 
         return [list_flows, create_flow, delete_flow]
 
@@ -98,6 +100,12 @@ class RoutingPages:
             status,
             servers=servers,
             form=form,
+            dialog=ask_deletion(
+                request,
+                "networkServers",
+                {each["id"]: each["name"] for each in servers},
+                "What it sends is refused from then on.",
+            ),
             toast=toast or find_toast(request.query_params, name=name),
         )
 
@@ -112,25 +120,21 @@ class RoutingPages:
             frame_of(request),
             "flows.html",
             status,
-            flows=flows.document,
+            flows=[(each, matchers_in_words(each)) for each in flows.document],
             total=flows.total,
             pages=pages_around(request, flows),
             choices=await find_choices(api, form.get("search", "")),
             connections=await find_connections(api, ids),
             form=form,
+            dialog=ask_deletion(
+                request,
+                "flows",
+                {each["id"]: each.get("name") or f"Flow {each['id']}" for each in flows.document},
+                "Messages that no other flow matches are kept in the log then, and go nowhere.",
+            ),
             toast=toast or find_toast(request.query_params, name=request.query_params.get("name", "")),
         )
 
 
 def _configuration(form: Any) -> dict[str, str]:
     return {name: form[name] for name in ("asKey", "asId", "lrcUrl") if form.get(name)}
-
-
-def _flow(form: Any) -> dict[str, Any]:
-    """Return the flow of a form: one DevEUI a line; none: every device that no other flow matches."""
-    devices = form.get("devices", "").replace(",", " ").split()
-    return {
-        **({"name": form["name"]} if form.get("name") else {}),
-        "matchers": [{"type": "key", "key": f"lora:{each}"} for each in devices],
-        "connectors": [{"connectionId": form.get("connection", "")}],
-    }

@@ -22,6 +22,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "replayed": ("Done", "The message is sent again, behind what waits."),
     "deviceUpdated": ("Update done", "Device '{name}' has been updated"),
     "saved": ("Done", "'{name}' has been saved."),
+    "gone": ("Done", "It has been deleted."),
     "sent": ("Done", "The downlink is on its way."),
 }
 
