@@ -79,6 +79,28 @@ def test_no_other_site_signs_anybody_in(api: Api, headers: dict[str, str]) -> No
     assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"csrf=none", FORM, 403),
+        (b"name=" + b"x" * 5_000_000, FORM, 413),
+        (b"name=\xff\xfe", FORM, 415),
+        (b"{}", {"Content-Type": "application/json"}, 415),
+        (b"&".join([b"a=1"] * 2000), FORM, 415),
+    ],
+    ids=["no token", "5 MB", "no UTF-8", "no form", "2000 fields"],
+)
+def test_a_form_that_is_not_taken_is_told_on_a_page(
+    api: Api, body: bytes, kind: dict[str, str], status: int
+) -> None:
+    answer = api.raw("POST", "/ui/flows", body, {**kind, "Cookie": cookie_of(sign_in(api))})
+
+    assert answer.status == status, answer
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert b"Go to the dashboard" in answer.body
+
+
 def test_our_own_form_signs_in_with_or_without_what_browsers_say(api: Api) -> None:
     for headers in ({"Origin": f"http://127.0.0.1:{api.port}"}, {"Sec_Fetch_Site": "same-origin"}, {}):
         assert is_signed_in(api, cookie_of(sign_in(api, **headers)))

@@ -1,11 +1,52 @@
 """A visitor of the pages without a browser: signs in with a key, and follows every link there is."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from tests.e2e.api_client import Api
+from tests.e2e.api_client import Answer, Api
 
 MOST_PAGES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of a page: where it leads, and its fields with their values."""
+
+    method: str
+    action: str
+    fields: tuple[tuple[str, str], ...]
+
+
+class _Forms(HTMLParser):
+    """Collects the forms of a page; the text of a textarea is left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[Form] = []
+        self._method = self._action = ""
+        self._fields: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._method, self._action = given.get("method", "get"), given.get("action", "")
+            self._fields = []
+        elif tag in {"input", "select", "textarea", "button"} and given.get("name"):
+            self._fields.append((given["name"], given.get("value", "")))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form" and self._method != "dialog":
+            self.found.append(Form(self._method, self._action, tuple(self._fields)))
+
+
+def forms_of(path: str, text: str) -> list[Form]:
+    """Return the forms of a page, each with the path it leads to."""
+    forms = _Forms()
+    forms.feed(text)
+    here = path.partition("?")[0]
+    return [Form(each.method, each.action or here, each.fields) for each in forms.found]
 
 
 class _Links(HTMLParser):
@@ -30,6 +71,7 @@ class Visitor:
         answer = api.raw("POST", "/ui/signIn", form, kind)
         assert answer.status == 303, answer
         self._api = api
+        self._token = ""
         self._cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
 
     def see(self, path: str) -> str:
@@ -37,6 +79,17 @@ class Visitor:
         answer = self._api.raw("GET", path, headers=self._cookie)
         assert answer.status < 500, (path, answer)
         return answer.body.decode()
+
+    def send(self, form: Form, fields: Sequence[tuple[str, str]]) -> Answer:
+        """Return what a form answers with these fields, as if it stood on a page of this session."""
+        if not self._token:
+            self._token = dict(forms_of("/ui/", self.see("/ui/"))[0].fields)["csrf"]
+        fields = [(name, self._token if name == "csrf" else value) for name, value in fields]
+        text = urlencode(fields, errors="surrogatepass").encode()
+        if form.method == "get":
+            return self._api.raw("GET", f"{form.action}?{text.decode()}", headers=self._cookie)
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._api.raw("POST", form.action, text, {**self._cookie, **kind})
 
 
 def visit_everything(api: Api, *also: str) -> dict[str, str]:

@@ -64,6 +64,12 @@ class Activity:
             raise NotFound("there is no such delivery; it may be past its retention")
         return DeliveryRecord(row, rows)
 
+    async def bodies(self, message_ids: Iterable[int]) -> dict[int, bytes]:
+        """Return the bodies of messages as received, by id."""
+        query = sa.select(message.c.id, message.c.body).where(message.c.id.in_(set(message_ids)))
+        rows = await self._database.read(lambda sql: sql.execute(query).all())
+        return {row.id: row.body for row in rows}
+
     async def count_waiting(self, connection_ids: Iterable[int] | None = None) -> dict[int, int]:
         """Return how many messages wait, for each connection (of all, or of those given) where any does."""
         return await self._database.read(lambda sql: count_by_connection(sql, connection_ids))

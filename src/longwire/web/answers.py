@@ -35,6 +35,16 @@ def _names(values: Iterable[Outcome | Trigger | Level]) -> Choice:
     return Choice(tuple(each.value for each in values))
 
 
+UPLINK = Object(
+    name="Uplink",
+    members={
+        "fPort": always(Nullable(Integer(0, 255)), "The port."),
+        "rssi": always(Nullable(Number(-1e308, 1e308)), "How strong the best gateway heard it, in dBm."),
+        "snr": always(Nullable(Number(-1e308, 1e308)), "How far above the noise, in dB."),
+        "payloadHex": always(_TEXT, "What it carried, in hexadecimal digits."),
+        "decoded": always(Nullable(_TEXT), "That decoded, as JSON text; null: the message has it not."),
+    },
+)
 DELIVERY = Object(
     name="Delivery",
     members={
@@ -54,6 +64,10 @@ DELIVERY = Object(
         "settledAt": always(Nullable(TIME), "When its outcome was final."),
         "nextAttemptAt": always(Nullable(TIME), "When it is sent again."),
         "test": always(Boolean(), "It is a test's, not a device's."),
+        "uplink": Member(
+            kind=Nullable(UPLINK),
+            description="What it carried; only where `include=uplink` asks for it, null for what is no uplink.",
+        ),
     },
 )
 ATTEMPT = Object(

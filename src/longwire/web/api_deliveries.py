@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.configuration import Connection
 from longwire.core.document import Member, Object, read_body
-from longwire.core.kinds import ID, Text
+from longwire.core.kinds import ID, Choice, Text
 from longwire.storage.activity import Activity
 from longwire.storage.configurations import Configurations
 from longwire.storage.queue_sql import Queue
@@ -22,13 +22,20 @@ from longwire.web.delivery_filter import FILTER, read_filter
 from longwire.web.identity import author_of
 from longwire.web.operation import Body, Operation, described, listing
 from longwire.web.paging import PAGING, page_response, parse_page
-from longwire.web.shapes import attempt_shape, delivery_shape, request_shape
+from longwire.web.query import read_query
+from longwire.web.shapes import attempt_shape, delivery_shape, request_shape, uplink_shape
 
 _LOOKED_UNTIL = (
     "Older deliveries than this time were not looked at: the same filter with it as `endTime` finds them. Absent when "
     "all were; `X-Total` counts what was looked at."
 )
-_LISTED = listing(DELIVERY, PAGING, FILTER.members)
+_INCLUDE = {
+    "include": Member(
+        kind=Choice(("uplink",)),
+        description="`uplink`: each with what the uplink carried, and how it was heard.",
+    )
+}
+_LISTED = listing(DELIVERY, PAGING, {**FILTER.members, **_INCLUDE})
 _LIST = replace(
     _LISTED,
     id="listDeliveries",
@@ -105,6 +112,10 @@ class DeliveriesApi:
             wanted = replace(wanted, connection_id=connection_id)
         found = await self.activity.list(wanted, page)
         shapes = [delivery_shape(row, self.queue.webhook_id(row.id)) for row in found.rows]
+        if read_query(_INCLUDE, query).text("include") is not None:
+            bodies = await self.activity.bodies(row.message_id for row in found.rows)
+            for shape, row in zip(shapes, found.rows, strict=True):
+                shape["uplink"] = uplink_shape(bodies.get(row.message_id))
         answer = page_response(request, page, found.total, shapes)
         if found.looked_until is not None:
             answer.headers["X-Looked-Until"] = found.looked_until.isoformat().replace("+00:00", "Z")

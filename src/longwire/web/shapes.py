@@ -14,6 +14,7 @@ from longwire.core.connection_state import Status
 from longwire.core.delivery import Outcome, Trigger
 from longwire.core.fields import MASK, without_none
 from longwire.core.headers import is_secret_header
+from longwire.core.heard import heard
 from longwire.core.http import HttpRequest
 from longwire.core.request import CannotRender, Sending, Target, build_request
 from longwire.storage.configurations import Listed
@@ -131,6 +132,20 @@ def delivery_shape(row: Row[Any], webhook_id: str) -> dict[str, Any]:
         "settledAt": iso_micros(row.settled_at),
         "nextAttemptAt": iso_micros(row.not_before) if row.outcome == Outcome.QUEUED.value else None,
         "test": bool(row.test),
+    }
+
+
+def uplink_shape(body: bytes | None) -> dict[str, Any] | None:
+    """Return what an uplink carried and how it was heard; None for what is none, or is past its retention."""
+    found = None if body is None else heard(body)
+    if found is None:
+        return None
+    return {
+        "fPort": found.f_port,
+        "rssi": found.rssi,
+        "snr": found.snr,
+        "payloadHex": found.payload_hex,
+        "decoded": found.decoded,
     }
 
 

@@ -119,3 +119,28 @@ def _sentence(
         f"Uplinks {unit}: {total:,} in all, at most {max(all_ for all_, _ in steps):,} at once, {failed:,} failed; "
         f"the last at {last.astimezone(UTC):%H:%M} UTC.{closed}"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a chart: its points, its range, and the same in a sentence."""
+
+    points: str
+    low: float
+    high: float
+    sentence: str
+
+
+def line(name: str, unit: str, values: Sequence[float]) -> Line | None:
+    """Return the line of values in order, oldest first; None for fewer than two."""
+    if len(values) < 2:  # noqa: PLR2004
+        return None
+    low, high = min(values), max(values)
+    span, step = (high - low) or 1.0, WIDTH / (len(values) - 1)
+    points = " ".join(
+        f"{number * step:.1f},{TOP + (HEIGHT - 2 * TOP) * (high - value) / span:.1f}"
+        for number, value in enumerate(values)
+    )
+    heard = f"{low:g} to {high:g} {unit}, the newest {values[-1]:g} {unit}"
+    sentence = f"{name} of the last {len(values)} uplinks: {heard}."
+    return Line(points, low, high, sentence)

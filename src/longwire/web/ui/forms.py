@@ -1,6 +1,5 @@
 """The forms of a connection: which values people see and edit, and what becomes of them in the API's document."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -273,14 +272,6 @@ DEFAULTS: Mapping[str, str] = {
 }
 """What a select shows where nothing was chosen."""
 BY_NAME: Mapping[str, Field] = {field.name: field for field in FIELDS}
-
-
-def pretty(text: str) -> str:
-    """Return JSON on several lines, anything else as it is."""
-    try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except ValueError:
-        return text
 
 
 def create_document(form: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -> Document:

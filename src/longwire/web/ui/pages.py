@@ -27,16 +27,10 @@ from longwire.web.ui.pages_events import EventsPages
 from longwire.web.ui.pages_keys import KeysPages
 from longwire.web.ui.pages_routing import RoutingPages
 from longwire.web.ui.pages_sign_in import SignInPages
-from longwire.web.ui.render import page
+from longwire.web.ui.problem import problem_text
+from longwire.web.ui.render import HTML
 from longwire.web.ui.sessions import Sessions
 from longwire.web.ui.site import BASE, Site
-
-_TITLES = {
-    403: "Your key does not allow this",
-    404: "There is nothing here",
-    501: "Not available yet",
-    503: "The store is not available now",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +86,7 @@ def _make_pages(routes: list[HTTPRouteHandler]) -> Litestar:
 
 
 def _problem(request: PageRequest, status: int, text: str) -> Response[str]:
-    title = _TITLES.get(status, "This did not work")
-    return page(frame_of(request), "problem.html", status, title=title, text=text, toast=None)
+    return Response(problem_text(frame_of(request), status, text), status_code=status, media_type=HTML)
 
 
 def _on_refused(request: PageRequest, refused: Refused) -> Response[Any]:

@@ -12,7 +12,7 @@ from longwire.core.headers import is_secret_header
 from longwire.web.ui import forms
 from longwire.web.ui.api_client import Refused
 from longwire.web.ui.page import Caller, PageRequest, frame_of, go_to, visit_of
-from longwire.web.ui.render import HTML, page, text
+from longwire.web.ui.render import HTML, page, pretty_json, text
 
 _SHOWS_AGAIN = frozenset({"preview", "addHeader", "removeHeader"})
 """Buttons of the form that do not create anything."""
@@ -73,7 +73,7 @@ class CreatePages:
     async def _validate(self, request: PageRequest) -> Response[str]:
         """Return one field of the form, judged, and beside it what would be sent."""
         judgement = await self._judge(request)
-        judged = forms.BY_NAME[request.query_params.get("field", "name")]
+        judged = forms.BY_NAME.get(request.query_params.get("field", ""), forms.BY_NAME["name"])
         content = text(
             frame_of(request),
             "parts/judged.html",
@@ -156,7 +156,7 @@ def _preview(judgement: _Judgement) -> dict[str, Any]:
     lines = [f"{sent['method']} {target} HTTP/1.1", f"Host: {address.netloc}"]
     lines += [f"{name}: {value}" for name, value in sent["headers"].items()]
     return {
-        "request_text": "\n".join([*lines, "", forms.pretty(sent["body"])]),
+        "request_text": "\n".join([*lines, "", pretty_json(sent["body"])]),
         "warnings": sent["warnings"],
         "missing": "",
     }

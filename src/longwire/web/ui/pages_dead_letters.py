@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.delivery import DEAD_LETTERS
 from longwire.web.ui.api_client import Api, Refused
+from longwire.web.ui.deliveries_list import search
 from longwire.web.ui.dialog import Dialog
 from longwire.web.ui.page import (
     PER_PAGE,
@@ -69,7 +70,8 @@ class DeadLettersPages:
     async def _list(self, request: PageRequest, toast: Toast | None = None) -> Response[str]:
         api, given = self.caller.api(request), {name: request.query_params.get(name, "") for name in _FILTER}
         given |= {name: value for name, value in visit_of(request).form.items() if name in _FILTER}
-        answer = await api.get(
+        answer, problem = await search(
+            api,
             "/deliveries",
             page=page_number(request),
             perPage=PER_PAGE,
@@ -84,6 +86,7 @@ class DeadLettersPages:
             "dead_letters.html",
             deliveries=answer.document,
             total=answer.total,
+            problem=problem,
             filtered=any(given.values()),
             given=given,
             outcomes=_DEAD,

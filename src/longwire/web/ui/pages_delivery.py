@@ -9,13 +9,12 @@ import msgspec
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
-from longwire.core import json_text
 from longwire.core.fields import MASK
 from longwire.core.request import CannotRender, sent_form
 from longwire.web.ui.api_client import Api, Refused
 from longwire.web.ui.dialog import Dialog
 from longwire.web.ui.page import Caller, PageRequest, frame_of, go_to
-from longwire.web.ui.render import name_of, page
+from longwire.web.ui.render import name_of, page, pretty_json
 from longwire.web.ui.toasts import Toast, find_toast
 
 _OURS = frozenset(
@@ -53,7 +52,7 @@ class DeliveryPages:
         delivery = {name: msgspec.json.decode(value) for name, value in members.items()}
         connection = await _connection_of(api, delivery["connectionId"])
         attempt = _chosen(delivery["attempts"], request.query_params.get("attempt"))
-        sent = _sent_body(message, attempt, connection)
+        sent = _sent_body(message, attempt, connection).decode()
         return page(
             frame_of(request),
             "delivery.html",
@@ -61,8 +60,8 @@ class DeliveryPages:
             connection_name=name_of(connection),
             attempt=attempt,
             request_headers=_headers(attempt, connection),
-            sent_body=sent,
-            message=_pretty(message),
+            sent_body=pretty_json(sent),
+            message=pretty_json(message.decode()),
             curl=_curl(attempt, sent),
             dialog=_dialog(request, delivery) if request.query_params.get("replay") == "ask" else None,
             toast=toast or find_toast(request.query_params),
@@ -104,10 +103,10 @@ def _headers(attempt: Mapping[str, Any] | None, connection: Mapping[str, Any]) -
     return found
 
 
-def _sent_body(message: bytes, attempt: Mapping[str, Any] | None, connection: Mapping[str, Any]) -> str:
+def _sent_body(message: bytes, attempt: Mapping[str, Any] | None, connection: Mapping[str, Any]) -> bytes:
     """Return the body that was sent where it was kept, else the message as the connection sends it now."""
     if attempt is not None and attempt.get("requestBody"):
-        return str(attempt["requestBody"])
+        return str(attempt["requestBody"]).encode()
     configuration = connection.get("configuration", {})
     sent = sent_form(
         message,
@@ -115,7 +114,7 @@ def _sent_body(message: bytes, attempt: Mapping[str, Any] | None, connection: Ma
         send_metadata=configuration.get("sendMetadata", False),
         send_raw_decoded_format=configuration.get("sendRawDecodedFormat", False),
     )
-    return _pretty(message if isinstance(sent, CannotRender) else sent)
+    return message if isinstance(sent, CannotRender) else sent
 
 
 def _curl(attempt: Mapping[str, Any] | None, body: str) -> str:
@@ -129,12 +128,8 @@ def _curl(attempt: Mapping[str, Any] | None, body: str) -> str:
             lines.append(f'-H "{name}: ${variable}"')
         else:
             lines.append(f"-H {shlex.quote(f'{name}: {value}')}")
-    lines.append(f"--data-binary {shlex.quote(json_text.compact(body.encode()))}")
+    lines.append(f"--data-binary {shlex.quote(body)}")
     return " \\\n  ".join(lines)
-
-
-def _pretty(message: bytes) -> str:
-    return msgspec.json.format(message, indent=2).decode()
 
 
 def _dialog(request: PageRequest, delivery: Mapping[str, Any]) -> Dialog:

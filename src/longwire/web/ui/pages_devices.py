@@ -1,13 +1,17 @@
 """Devices: the list, and one with the applications its messages go to."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.response import ServerSentEvent
 
 from longwire.web.ui.api_client import Api, Refused
+from longwire.web.ui.charts import line
 from longwire.web.ui.choices import find_choices, find_connections
+from longwire.web.ui.live import Parts, live
 from longwire.web.ui.page import (
     PER_PAGE,
     Caller,
@@ -18,7 +22,7 @@ from longwire.web.ui.page import (
     pages_around,
     visit_of,
 )
-from longwire.web.ui.render import page
+from longwire.web.ui.render import page, text
 from longwire.web.ui.toasts import Toast, find_toast
 
 
@@ -48,7 +52,11 @@ class DevicesPages:
             form = visit_of(request).form
             return await self._patch(request, dev_eui, {"name": form.get("name") or None})
 
-        return [list_devices, show_device, change_applications, rename]
+        @get("/devices/{dev_eui:str}/stream")
+        async def stream(request: PageRequest, dev_eui: str) -> ServerSentEvent:
+            return live(lambda: self._look(request, dev_eui), self.caller.commits)
+
+        return [list_devices, show_device, change_applications, rename, stream]
 
     async def _list(self, request: PageRequest) -> Response[str]:
         query = request.query_params
@@ -83,14 +91,23 @@ class DevicesPages:
             return await self._show(request, dev_eui, Toast("bad", "Not saved", str(refused)))
         return go_to(request, f"devices/{dev_eui}", toast="deviceUpdated")
 
+    async def _look(self, request: PageRequest, dev_eui: str) -> Parts | None:
+        """Return what is live of the page of a device, as it is now."""
+        if not self.caller.is_signed_in(request):
+            return None
+        api, frame = self.caller.api(request), replace(frame_of(request), now=self.caller.sessions.now())
+        device = (await api.get(f"/devices/{dev_eui}")).document
+        content = await _carried(request, api, device)
+        names = {"last": "device_last", "deliveries": "deliveries"}
+        return {
+            name: text(frame, f"parts/{file}.html", device=device, **content) for name, file in names.items()
+        }
+
     async def _show(self, request: PageRequest, dev_eui: str, toast: Toast | None = None) -> Response[str]:
         api = self.caller.api(request)
         device = (await api.get(f"/devices/{dev_eui}")).document
         applications = await find_connections(api, device["connectionIds"])
-        search = visit_of(request).form.get("search", "")
-        deliveries = await api.get(
-            "/deliveries", devEUI=device["devEUI"], perPage=PER_PAGE, page=page_number(request)
-        )
+        form = visit_of(request).form
         name = device.get("name") or device["devEUI"]
         return page(
             frame_of(request),
@@ -98,15 +115,36 @@ class DevicesPages:
             device=device,
             name=name,
             applications=list(applications.values()),
-            choices=await find_choices(api, search),
-            is_adding="add" in request.query_params or "search" in visit_of(request).form,
-            server=await _server_name(api, device.get("networkServerId")),
-            deliveries=deliveries.document,
-            total=deliveries.total,
-            filtered=False,
-            pages=pages_around(request, deliveries),
+            choices=await find_choices(api, form.get("search", "")),
+            is_adding="add" in request.query_params or "search" in form,
+            is_first_page=page_number(request) == 1,
             toast=toast or find_toast(request.query_params, name=name),
+            **await _carried(request, api, device),
         )
+
+
+async def _carried(request: PageRequest, api: Api, device: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the newest messages of a device, what the last uplink carried, and how well they were heard."""
+    asked = {"devEUI": device["devEUI"], "perPage": PER_PAGE, "include": "uplink"}
+    newest = deliveries = await api.get("/deliveries", **asked)
+    if page_number(request) > 1:
+        deliveries = await api.get("/deliveries", page=page_number(request), **asked)
+    # A message that went to several connections is several deliveries.
+    heard = {(each["receivedAt"], each["fCnt"]): each["uplink"] for each in newest.document if each["uplink"]}
+    uplinks = list(heard.values())
+    rssi, snr = (
+        [each[name] for each in reversed(uplinks) if each[name] is not None] for name in ("rssi", "snr")
+    )
+    return {
+        "server": await _server_name(api, device.get("networkServerId")),
+        "deliveries": deliveries.document,
+        "total": deliveries.total,
+        "filtered": False,
+        "pages": pages_around(request, deliveries),
+        "last": uplinks[0] if uplinks else None,
+        "rssi": line("RSSI", "dBm", rssi),
+        "snr": line("SNR", "dB", snr),
+    }
 
 
 async def _server_name(api: Api, number: str | None) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from jinja2 import Environment, FileSystemLoader
 from litestar import Response
 
@@ -105,9 +106,19 @@ def milliseconds(number: float) -> str:
     return f"{number:.0f} ms" if number >= 10 else f"{number:.1f} ms"  # noqa: PLR2004
 
 
+def pretty_json(text: str) -> str:
+    """Return JSON on several lines, its numbers as they are written; anything else as it is."""
+    try:
+        return msgspec.json.format(text, indent=2)
+    except msgspec.DecodeError:
+        return text
+
+
 def name_of(connection: Mapping[str, Any]) -> str:
-    """Return how a connection is called on the pages, as the API shows it."""
-    return connection.get("name") or f"Connection {connection['id']}"
+    """Return how a connection of the API is called on the pages: by its name where that can be seen."""
+    name: str = connection.get("name") or ""
+    is_seen = any(each.isprintable() and not each.isspace() for each in name)
+    return name if is_seen else f"Connection {connection['id']}"
 
 
 def setting(text: str) -> str:
@@ -132,6 +143,7 @@ def _make_environment() -> Environment:
         "milliseconds": milliseconds,
         "setting": setting,
         "name_of": name_of,
+        "json": pretty_json,
     }
     environment.filters.update(filters)
     environment.globals.update(tones=TONES, icons=ICONS, ring_arcs=ring_arcs)

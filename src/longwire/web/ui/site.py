@@ -9,8 +9,10 @@ from urllib.parse import parse_qsl, quote
 from litestar import Litestar
 from litestar.types import Receive, Send
 
-from longwire.core.errors import Forbidden, NotFound, UnsupportedMediaType
+from longwire.core.errors import Forbidden, LongwireError, NotFound, UnsupportedMediaType
 from longwire.web.body import read_body
+from longwire.web.errors import status_of
+from longwire.web.ui.problem import problem_text
 from longwire.web.ui.render import Frame
 from longwire.web.ui.sessions import Session, Sessions
 from longwire.web.ui.static_files import StaticFile, load_static_files
@@ -68,19 +70,14 @@ class Site:
         if session is None and path != SIGN_IN:
             await self._send_to_sign_in(scope, headers, send)
             return
-        fields = await _read_form(scope["method"], headers, receive)
-        form = dict(fields)
-        if scope["method"] not in {"GET", "HEAD"} and _is_from_elsewhere(headers):
-            raise Forbidden("csrf: the form is from another site; open the page of Longwire and try again")
-        if (
-            session is not None
-            and scope["method"] != "GET"
-            and not session.is_from_our_page(form.get("csrf", ""))
-        ):
-            raise Forbidden(
-                "csrf: the form is not from a page of this session; reload the page and try again"
-            )
-        visit = Visit(self._frame(headers, session), session, form, fields)
+        frame = self._frame(headers, session)
+        try:
+            visit = await _enter(scope, headers, receive, frame, session)
+        except LongwireError as error:
+            text = problem_text(frame, status_of(error), str(error)).encode()
+            html = (b"content-type", b"text/html; charset=utf-8")
+            await _answer(_guarded(send, None), status_of(error), text, html)
+            return
         scope["state"]["visit"] = visit
         renewal = self._sessions.renew(session) if session is not None and path != SIGN_IN else None
         await self._pages(scope, _no_body(receive), _guarded(send, renewal))
@@ -112,6 +109,22 @@ class Site:
         person = session.identity.name if session else ""
         role = session.identity.role.value if session else ""
         return Frame(self.prefix, person, role, session.csrf if session else "", theme, self._now())
+
+
+async def _enter(
+    scope: Any, headers: Mapping[bytes, bytes], receive: Receive, frame: Frame, session: Session | None
+) -> Visit:
+    """Return the visit, its form read; raises Forbidden for one of another site, TooLarge, UnsupportedMediaType."""
+    fields = await _read_form(scope["method"], headers, receive)
+    form = dict(fields)
+    if scope["method"] not in {"GET", "HEAD"}:
+        if _is_from_elsewhere(headers):
+            raise Forbidden("csrf: the form is from another site; open the page of Longwire and try again")
+        if session is not None and not session.is_from_our_page(form.get("csrf", "")):
+            raise Forbidden(
+                "csrf: the form is not from a page of this session; reload the page and try again"
+            )
+    return Visit(frame, session, form, fields)
 
 
 def _file_headers(file: StaticFile) -> list[tuple[bytes, bytes]]:

@@ -20,17 +20,32 @@ def delete(page: Page, name: str) -> None:
     expect(page.locator("#toasts")).to_contain_text("It has been deleted.")
 
 
+FLOW = {
+    "DevEUIs": "0059ac00\n0059AC00000000AB",
+    "Tags": "Cold, Lyon ,",
+    "Model": "abeeway:microtracker",
+    "Application": "::3",
+    "Uplink time validity": "12h",
+}
+MATCHERS = [
+    {"type": "key", "key": "lora:0059AC00000000AA"},
+    {"type": "key", "key": "lora:0059AC00000000AB"},
+    {
+        "type": "thing",
+        "tags": ["Cold", "Lyon"],
+        "model": {"producerId": "abeeway", "moduleId": "microtracker"},
+        "application": {"version": "3"},
+    },
+]
+
+
 def test_a_flow_by_tags_model_and_application_is_made_on_its_page(page: Page, api: Api, sink: Sink) -> None:
     name = f"by what they are {sink.address[1]}"
     number = api.create("/connections", connection_document(sink.url(), name=name))["id"]
     page.goto("/ui/flows")
     form = page.get_by_role("form", name="Add a flow")
-    form.get_by_label("Name").fill(name)
-    form.get_by_label("DevEUIs").fill("0059ac00\n0059AC00000000AB")
-    form.get_by_label("Tags").fill("Cold, Lyon ,")
-    form.get_by_label("Model").fill("abeeway:microtracker")
-    form.get_by_label("Application").fill("::3")
-    form.get_by_label("Uplink time validity").fill("12h")
+    for label, value in {"Name": name, **FLOW}.items():
+        form.get_by_label(label).fill(value)
     form.get_by_label("Connection").select_option(number)
     form.get_by_role("button", name="Add").click()
     expect(page.locator("#toasts")).to_contain_text("16 hexadecimal digits")
@@ -40,16 +55,7 @@ def test_a_flow_by_tags_model_and_application_is_made_on_its_page(page: Page, ap
 
     expect(page.locator("#toasts")).to_contain_text(f"'{name}' has been saved.")
     (made,) = [each for each in api.get("/flows") if each.get("name") == name]
-    assert made["matchers"] == [
-        {"type": "key", "key": "lora:0059AC00000000AA"},
-        {"type": "key", "key": "lora:0059AC00000000AB"},
-        {
-            "type": "thing",
-            "tags": ["Cold", "Lyon"],
-            "model": {"producerId": "abeeway", "moduleId": "microtracker"},
-            "application": {"version": "3"},
-        },
-    ]
+    assert made["matchers"] == MATCHERS
     assert made["connectors"] == [{"connectionId": number, "uplinkTimeValidity": "12h"}]
     row = page.get_by_role("row", name=re.compile(name))
     expect(row).to_contain_text("tagged Cold, Lyon")
