@@ -13,6 +13,7 @@ from bench.systems import ONE, WORKLOADS, Contender, System, Workload
 HERE = Path(__file__).parent
 INSTALLED = HERE.parent / "var" / "bench"
 """Where what they need is kept between runs."""
+RELAY_FOLDER = INSTALLED / "relay"
 TASKIQ = INSTALLED / "taskiq" / "bin"
 PROGRAMS = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
 SYSLOG_NG = """@version: 3.38
@@ -29,25 +30,28 @@ log {{ source(uplinks); destination(sink); flags(flow-control); }};
 
 
 @cache
-def install_relay() -> Path:
-    """Return the folder that holds the relay and its one dependency."""
-    folder = INSTALLED / "relay"
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(HERE / "relay.mjs", folder)
-    if not (folder / "node_modules" / "undici").exists():
-        subprocess.run(("npm", "install", "--silent", "undici@7"), cwd=folder, check=True)
-    return folder
-
-
 def relay_lacks() -> str:
-    """Return what the relay misses here."""
-    return "" if shutil.which("npm") else "Node.js with npm"
+    """Return what the relay misses here, once its one dependency was tried to be installed."""
+    if not shutil.which("npm"):
+        return "Node.js with npm"
+    RELAY_FOLDER.mkdir(parents=True, exist_ok=True)
+    shutil.copy(HERE / "relay.mjs", RELAY_FOLDER)
+    is_there = (RELAY_FOLDER / "node_modules" / "undici").exists()
+    return (
+        ""
+        if is_there or _works("npm", "install", "--silent", "undici@7", cwd=RELAY_FOLDER)
+        else "npm's undici"
+    )
+
+
+def _works(*command: str, cwd: Path = HERE) -> bool:
+    return subprocess.run(command, cwd=cwd, check=False).returncode == 0
 
 
 def start_relay(folder: Path, sink: Sink, workload: Workload) -> System:
     """Return the bare relay in Node.js: it stores nothing, and answers when the destination has answered."""
     port = free_port()
-    script = str(install_relay() / "relay.mjs")
+    script = str(RELAY_FOLDER / "relay.mjs")
     environment = {"NODE_EXTRA_CA_CERTS": str(sink.ca_file)}
     command = ("node", script, str(port), sink.url(tls=workload.tls))
     running = Measured.start(*command, log=folder / "relay.log", environment=environment)
@@ -88,14 +92,12 @@ def taskiq_lacks() -> str:
     """Return what taskiq misses here, once its packages were tried to be installed."""
     if not shutil.which("redis-server", path=PROGRAMS):
         return "redis-server"
-    lock = HERE.parent / "requirements-bench.lock"
+    lock = str(HERE.parent / "requirements-bench.lock")
     pip = (str(TASKIQ / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet", "install")
-    try:
-        subprocess.run((sys.executable, "-m", "venv", str(TASKIQ.parent)), check=True)
-        subprocess.run((*pip, "--require-hashes", "-r", str(lock)), check=True)
-    except subprocess.CalledProcessError as error:
-        return f"what requirements-bench.lock names ({error})"
-    return ""
+    is_there = _works(sys.executable, "-m", "venv", str(TASKIQ.parent)) and _works(
+        *pip, "--require-hashes", "-r", lock
+    )
+    return "" if is_there else "what requirements-bench.lock names"
 
 
 def start_taskiq(folder: Path, sink: Sink, workload: Workload) -> System:  # noqa: ARG001 (one workload)

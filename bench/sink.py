@@ -23,7 +23,7 @@ NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 PATIENCE_S = 60
 SINK = "nginx" if NGINX else "our own sink"
 _NGINX_CONFIGURATION = """
-daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
+daemon off; master_process off; pid {folder}/nginx.pid;
 events {{ worker_connections 20000; }}
 http {{
   access_log off; client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
@@ -65,7 +65,7 @@ class Sink:
         configuration = folder / "nginx.conf"
         configuration.write_text(_NGINX_CONFIGURATION.format(folder=folder, port=port, tls_port=tls_port))
         ours = (sys.executable, "-m", "bench.sink", str(port), str(tls_port), str(folder / "sink.pem"))
-        command = ours if own else (str(NGINX), "-c", str(configuration))
+        command = ours if own else (str(NGINX), "-e", str(folder / "sink.log"), "-c", str(configuration))
         running = Measured.start(*command, log=folder / "sink.log")
         wait_for_port(port)
         return cls(running, port, tls_port, ca_file, not own)
