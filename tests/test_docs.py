@@ -67,7 +67,9 @@ def names_in(path: str) -> frozenset[str]:
     return frozenset(each.name for each in functions if each.name.startswith("test_"))
 
 
-@pytest.mark.parametrize("cells", list(rows("spec-tests.md")), ids=lambda cells: cells[0][:60])
+@pytest.mark.parametrize(
+    "cells", [*rows("spec-tests.md"), *rows("ui-tests.md")], ids=lambda cells: cells[0][:60]
+)
 def test_each_sentence_of_the_specification_has_tests_that_exist(cells: list[str]) -> None:
     _, shown_by = cells
     named = re.findall(r"`([\w/]+\.py)::(\w+)`", shown_by)
