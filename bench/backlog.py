@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.load import DEVICES, fill, send, write_uplinks
 from bench.processes import free_port
 from bench.product import Product
-from bench.sink import Sink
+from bench.sink import Address, Sink
 
 LARGE = 1_000_000
 SMALL = 1_000
@@ -26,7 +26,7 @@ class Backlog:
         self.sink_port = free_port()
         self.product = Product(folder / "data")
         self.product.start()
-        self.connection_id = self.product.connect(f"http://127.0.0.1:{self.sink_port}/uplinks")
+        self.connection_id = self.product.connect(Address(self.sink_port).url())
         self.product.route([self.connection_id])
         self.product.listen()
         self._counter = 1

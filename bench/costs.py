@@ -132,7 +132,7 @@ def measure(folder: Path, count: int) -> dict[str, Any]:
     sink = Sink.start(folder)
     shown = folder / "costs.json"
     os.environ[SHOWN_IN] = str(shown)
-    system = start_longwire(folder, sink, SIGNED, (sys.executable, "-m", "bench.costs", "serve"))
+    system = start_longwire(folder, sink.address, SIGNED, (sys.executable, "-m", "bench.costs", "serve"))
     before = system.cpu_seconds()
     send(system.url, write_uplinks(folder / "uplinks", count))
     sink.wait_for(count)

@@ -21,7 +21,7 @@ class Pair:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._sink = Sink.start(folder, own=True)
-        self._systems = [each.start(folder, self._sink, ONE) for each in (LONGWIRE, PROTOTYPE)]
+        self._systems = [each.start(folder, self._sink.address, ONE) for each in (LONGWIRE, PROTOTYPE)]
         self._arrived = 0
         self._first = 1
 

@@ -3,92 +3,96 @@
 import asyncio
 import sys
 import tempfile
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
 from bench.load import SEED, as_requests, send, uplinks_of, write_uplinks
+from bench.peers import RELAY
 from bench.processes import free_port
 from bench.product import Product
+from bench.sink import Address
 from bench.steady import Times, describe, histogram, listen, send_steadily
-from longwire.demo.fleet import Fleet
+from bench.systems import LONGWIRE, ONE, PROTOTYPE, Contender
+from longwire.demo.fleet import Device, Fleet
 
 RATE = 1000.0
 SECONDS = 20.0
+WARM_UP_S = 2.0
+WARM = 100_000
+"""A counter that the warming does not reach."""
 FAST, SLOW = 1000, 200
 """Devices of the connection that is measured, and of the one whose destination takes a second."""
 SLOW_TAKES_S = 1.0
 SLOW_IN_FLIGHT = 64
 
 
-class Latency:
-    """A product with two connections: to a destination that answers at once, and to one that takes a second."""
+async def measure_at(url: str, arrived: Times, rate: float, seconds: float, first: int = 1) -> dict[str, Any]:
+    """Return percentiles and histogram of a steady rate to a URL, counters from `first`."""
+    uplinks = uplinks_of(Fleet(SEED, FAST).devices, int(rate * seconds), first)
+    due = await send_steadily(url, as_requests(url, uplinks), rate)
+    return {"rate": rate, **describe(due, arrived), "histogram": histogram(due, arrived)}
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._devices = Fleet(SEED, FAST + SLOW).devices
-        self._counter = 1
-        self._arrived: Times = {}
-        self._slow_arrived: Times = {}
-        self._ports = free_port(), free_port()
-        self.product = Product(folder / "data")
 
-    async def start(self) -> None:
-        """Begin to listen; connect the product."""
-        self._servers = [
-            await listen(self._ports[0], self._arrived),
-            await listen(self._ports[1], self._slow_arrived, SLOW_TAKES_S),
-        ]
-        await asyncio.to_thread(self._connect)
+async def measure_system(contender: Contender, folder: Path, rate: float, seconds: float) -> dict[str, Any]:
+    """Return the figures of a system that has nothing else to do."""
+    arrived: Times = {}
+    port = free_port()
+    server = await listen(port, arrived)
+    system = await asyncio.to_thread(contender.start, folder, Address(port), ONE)
+    await measure_at(system.url, arrived, rate / 4, WARM_UP_S)
+    figures = await measure_at(system.url, arrived, rate, seconds, first=WARM)
+    await asyncio.to_thread(system.stop)
+    server.close()
+    return figures
 
-    async def measure(self, rate: float, seconds: float) -> dict[str, Any]:
-        """Return percentiles and histogram at a steady rate."""
-        uplinks = uplinks_of(self._devices[:FAST], int(rate * seconds), self._counter)
-        self._counter += int(rate * seconds) // FAST + 1
-        due = await send_steadily(self.product.url, as_requests(self.product.url, uplinks), rate)
-        return {
-            "rate": rate,
-            **describe(due, self._arrived),
-            "histogram": histogram(due, self._arrived),
-        }
 
-    async def measure_beside_slow(self, rate: float, seconds: float) -> dict[str, Any]:
-        """Return the same while the other connection has more than it can do, and how many a second that gets."""
-        more_than_it_can = int(SLOW_IN_FLIGHT * (seconds + 10))
-        uplinks = write_uplinks(self._folder / "slow", more_than_it_can, devices=self._devices[FAST:])
-        await asyncio.to_thread(send, self.product.url, uplinks)
-        before, begin = len(self._slow_arrived), asyncio.get_running_loop().time()
-        beside = await self.measure(rate, seconds)
-        passed = asyncio.get_running_loop().time() - begin
-        return beside | {"slow_rate": (len(self._slow_arrived) - before) / passed}
+async def measure_beside_slow(folder: Path, rate: float, seconds: float) -> dict[str, Any]:
+    """Return the product's figures without, and with a second connection whose destination takes a second.
 
-    async def stop(self) -> None:
-        """End it."""
-        await asyncio.to_thread(self.product.running.stop)
-        for server in self._servers:
-            server.close()
+    That one always has more to do than it can; `slow_rate` is how many messages a second it gets.
+    """
+    arrived: Times = {}
+    slow_arrived: Times = {}
+    ports = free_port(), free_port()
+    servers = [await listen(ports[0], arrived), await listen(ports[1], slow_arrived, SLOW_TAKES_S)]
+    devices = Fleet(SEED, FAST + SLOW).devices
+    product = Product(folder / "slow")
+    await asyncio.to_thread(connect, product, dict(zip(ports, (devices[:FAST], devices[FAST:]), strict=True)))
+    await measure_at(product.url, arrived, rate, WARM_UP_S)
+    alone = await measure_at(product.url, arrived, rate, seconds, first=WARM)
+    more_than_it_can = int(SLOW_IN_FLIGHT * (seconds + 10))
+    uplinks = write_uplinks(folder / "uplinks", more_than_it_can, devices=devices[FAST:])
+    await asyncio.to_thread(send, product.url, uplinks)
+    before, begin = len(slow_arrived), time.monotonic()
+    beside = await measure_at(product.url, arrived, rate, seconds, first=2 * WARM)
+    beside["slow_rate"] = (len(slow_arrived) - before) / (time.monotonic() - begin)
+    await asyncio.to_thread(product.running.stop)
+    for server in servers:
+        server.close()
+    return {"alone": alone, "beside_slow": beside}
 
-    def _connect(self) -> None:
-        self.product.start()
-        self.product.listen()
-        for port, devices in zip(self._ports, (self._devices[:FAST], self._devices[FAST:]), strict=True):
-            made = self.product.connect(f"http://127.0.0.1:{port}/", {"maxInFlight": SLOW_IN_FLIGHT})
-            self.product.route([made], [device.dev_eui for device in devices])
+
+def connect(product: Product, destinations: Mapping[int, Sequence[Device]]) -> None:
+    """Start the product; make a connection to each port, for its devices."""
+    product.start()
+    product.listen()
+    for port, devices in destinations.items():
+        made = product.connect(f"http://127.0.0.1:{port}/", {"maxInFlight": SLOW_IN_FLIGHT})
+        product.route([made], [device.dev_eui for device in devices])
 
 
 async def measure(folder: Path, rate: float, seconds: float) -> dict[str, Any]:
-    """Return the figures at half load, then without and with the slow destination at a tenth of the load."""
-    latency = Latency(folder)
-    await latency.start()
-    await latency.measure(rate / 4, 2)  # warms it
-    figures = {
-        "half_load": await latency.measure(rate, seconds),
-        "alone": await latency.measure(rate / 5, seconds),
-        "beside_slow": await latency.measure_beside_slow(rate / 5, seconds),
+    """Return the figures of each system at half of Longwire's load, and beside the slow destination at a tenth."""
+    half_load = {
+        each.name: await measure_system(each, folder, rate, seconds)
+        for each in (LONGWIRE, PROTOTYPE, RELAY)
+        if not await asyncio.to_thread(each.lacks)
     }
-    await latency.stop()
-    return figures
+    return {"half_load": half_load, **await measure_beside_slow(folder, rate / 5, seconds)}
 
 
 if __name__ == "__main__":

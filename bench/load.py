@@ -22,6 +22,7 @@ KEY = "46ab678cd45df4a4a7e4b375eacd096a"
 DEVICES = 1000
 SOCKETS = 64
 SEED = 1
+PATIENCE_S = 900
 PART = 100_000
 SENDER = "wrk" if shutil.which("wrk") else "our own sender"
 
@@ -67,7 +68,9 @@ def send(url: str, uplinks: Path, *, own: bool = SENDER != "wrk") -> tuple[int, 
     script = str(Path(__file__).with_name("uplinks.lua"))
     wrk = ("wrk", "-t1", f"-c{SOCKETS}", "-d1h", "-s", script, url, "--", str(uplinks), urlsplit(url).path)
     begin = time.monotonic()
-    result = subprocess.run(ours if own else wrk, check=True, capture_output=True, text=True, timeout=900)
+    result = subprocess.run(
+        ours if own else wrk, check=True, capture_output=True, text=True, timeout=PATIENCE_S
+    )
     return int(result.stdout.split()[-1]), time.monotonic() - begin
 
 
@@ -76,7 +79,7 @@ def send_lines(url: str, uplinks: Path) -> tuple[int, float]:
     bodies = [body + b"\n" for _, body in read_uplinks(uplinks)]
     parts = urlsplit(url)
     begin = time.monotonic()
-    with socket.create_connection((parts.hostname, parts.port)) as sender:
+    with socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE_S) as sender:
         sender.sendall(b"".join(bodies))
     return len(bodies), time.monotonic() - begin
 

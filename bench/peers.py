@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from bench.processes import Measured, free_port, wait_for_port
-from bench.sink import Sink
+from bench.sink import Address
 from bench.systems import ONE, WORKLOADS, Contender, System, Workload
 
 HERE = Path(__file__).parent
@@ -48,7 +48,7 @@ def _works(*command: str, cwd: Path = HERE) -> bool:
     return subprocess.run(command, cwd=cwd, check=False).returncode == 0
 
 
-def start_relay(folder: Path, sink: Sink, workload: Workload) -> System:
+def start_relay(folder: Path, sink: Address, workload: Workload) -> System:
     """Return the bare relay in Node.js: it stores nothing, and answers when the destination has answered."""
     port = free_port()
     script = str(RELAY_FOLDER / "relay.mjs")
@@ -67,7 +67,7 @@ def syslog_ng_lacks() -> str:
     return "" if shutil.which("syslog-ng", path=PROGRAMS) else "syslog-ng with its http() destination"
 
 
-def start_syslog_ng(folder: Path, sink: Sink, workload: Workload) -> System:  # noqa: ARG001 (one workload)
+def start_syslog_ng(folder: Path, sink: Address, workload: Workload) -> System:  # noqa: ARG001 (one workload)
     """Return syslog-ng with a reliable disk buffer: it takes lines over TCP and answers nothing."""
     port = free_port()
     configuration = folder / "syslog-ng.conf"
@@ -100,7 +100,7 @@ def taskiq_lacks() -> str:
     return "" if is_there else "what requirements-bench.lock names"
 
 
-def start_taskiq(folder: Path, sink: Sink, workload: Workload) -> System:  # noqa: ARG001 (one workload)
+def start_taskiq(folder: Path, sink: Address, workload: Workload) -> System:  # noqa: ARG001 (one workload)
     """Return taskiq as it is usually used: a web door, Redis that syncs every second, one worker."""
     port, redis_port = free_port(), free_port()
     environment = {"TASKIQ_REDIS": f"redis://127.0.0.1:{redis_port}", "TASKIQ_SINK": sink.url()}

@@ -1,7 +1,8 @@
 """The minimal prototype of Longwire's path: the bound that the product is measured against.
 
 HTTP in, a commit that is synced, hand-over in memory, per-device order, HTTP out, a result row: each at least once,
-none lost by a kill. Nothing else: no Token, routing, patterns or log, no error of the destination, one destination.
+none lost by a kill. Nothing else: no Token, routing, patterns or log, no error of the destination, one destination;
+what waits is kept in memory, however much it is.
 `python -m bench.prototype PORT FILE DESTINATION_PORT [CA_FILE]`
 """
 

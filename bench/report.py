@@ -48,8 +48,8 @@ def svg_files(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "benchmark-systems.svg", charts.bars(title, in_order, LONGWIRE.name)
         yield "benchmark-workloads.svg", charts.bars(f"Longwire, {title.lower()}", own, ONE.name)
     if Part.LATENCY in figures:
-        half = figures[Part.LATENCY]["half_load"]
-        title = f"Milliseconds from ingest to sink, {half['rate']:,.0f} uplinks a second"
+        half = figures[Part.LATENCY]["half_load"][LONGWIRE.name]
+        title = f"Longwire, milliseconds from ingest to sink, {half['rate']:,.0f} uplinks a second"
         yield "benchmark-latency.svg", charts.histogram(title, BOUNDS_MS, half["histogram"])
 
 

@@ -39,14 +39,27 @@ http {{
 """
 
 
+@dataclass(frozen=True)
+class Address:
+    """Where a destination listens, over HTTP and over TLS, and who vouches for it."""
+
+    port: int
+    tls_port: int = 0
+    ca_file: Path = Path()
+
+    def url(self, *, tls: bool = False) -> str:
+        """Return where to post to."""
+        return (
+            f"https://127.0.0.1:{self.tls_port}/uplinks" if tls else f"http://127.0.0.1:{self.port}/uplinks"
+        )
+
+
 @dataclass
 class Sink:
     """A running destination; `start` it in a folder."""
 
     running: Measured
-    port: int
-    tls_port: int
-    ca_file: Path
+    address: Address
     is_nginx: bool
     _polls: int = field(default=0)
 
@@ -68,18 +81,12 @@ class Sink:
         command = ours if own else (str(NGINX), "-e", str(folder / "sink.log"), "-c", str(configuration))
         running = Measured.start(*command, log=folder / "sink.log")
         wait_for_port(port)
-        return cls(running, port, tls_port, ca_file, not own)
-
-    def url(self, *, tls: bool = False) -> str:
-        """Return where to post to."""
-        return (
-            f"https://127.0.0.1:{self.tls_port}/uplinks" if tls else f"http://127.0.0.1:{self.port}/uplinks"
-        )
+        return cls(running, Address(port, tls_port, ca_file), not own)
 
     def count(self) -> int:
         """Return how many requests it got, these questions left out."""
         self._polls += 1
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/count", timeout=10) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.address.port}/count", timeout=10) as response:
             text = response.read()
         return int(text.split()[9]) - self._polls if self.is_nginx else int(text)
 

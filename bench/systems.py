@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.load import DEVICES, SEED
 from bench.processes import Measured, free_port, wait_for_port
 from bench.product import SERVE, Product
-from bench.sink import Sink
+from bench.sink import Address
 from longwire.demo.fleet import Fleet
 
 SIGNING_SECRET = "whsec_bG9uZ3dpcmUtYmVuY2gtc2VjcmV0LTAxMjM0NTY3"
@@ -58,7 +58,7 @@ class System:
             each.stop()
 
 
-def start_longwire(folder: Path, sink: Sink, workload: Workload, command: Sequence[str] = SERVE) -> System:
+def start_longwire(folder: Path, sink: Address, workload: Workload, command: Sequence[str] = SERVE) -> System:
     """Return the product with everything on: Token, routing, patterns, log, events, metrics."""
     product = Product(folder / "data", command)
     product.start()
@@ -76,7 +76,7 @@ def start_longwire(folder: Path, sink: Sink, workload: Workload, command: Sequen
     return System(product.url, (product.running,))
 
 
-def start_prototype(folder: Path, sink: Sink, workload: Workload) -> System:
+def start_prototype(folder: Path, sink: Address, workload: Workload) -> System:
     """Return the minimal prototype of our path."""
     port = free_port()
     destination = (str(sink.tls_port), str(sink.ca_file)) if workload.tls else (str(sink.port),)
@@ -91,7 +91,7 @@ class Contender:
     """A system that can be started, and for which workloads."""
 
     name: str
-    start: Callable[[Path, Sink, Workload], System]
+    start: Callable[[Path, Address, Workload], System]
     workloads: tuple[Workload, ...] = (ONE,)
     lacks: Callable[[], str] = lambda: ""
     """Says what is missing to run it here."""

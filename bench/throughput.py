@@ -37,7 +37,7 @@ def measure(contender: Contender, workload: Workload, count: int, uplinks: Path)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sink = Sink.start(folder)
-        system = contender.start(folder, sink, workload)
+        system = contender.start(folder, sink.address, workload)
         send(system.url, uplinks / "warm")
         sink.wait_for(WARM_UP * workload.fan_out)
         before = system.cpu_seconds()
