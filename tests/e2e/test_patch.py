@@ -11,7 +11,16 @@ from tests.e2e.sink import Sink
 
 from longwire.core.merge_patch import merge_patch
 
-READ_ONLY = {"state", "stateReason", "stateSince", "startupTime", "nextReconnectTime", "lag", "updatedAt"}
+READ_ONLY = {
+    "state",
+    "downSince",
+    "stateReason",
+    "stateSince",
+    "startupTime",
+    "nextReconnectTime",
+    "lag",
+    "updatedAt",
+}
 SECRETS: Json = {"headers": {"Authorization": "Bearer eg89a53sx!=", "X-Thing": "{DevEUI}"}}
 KINDS = ("connections", "flows", "networkServers")
 

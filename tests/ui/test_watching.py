@@ -10,6 +10,7 @@ from tests.e2e.api_client import Api, Road, build_road, connection_document
 from tests.e2e.longwire_process import Longwire
 from tests.e2e.lrc import uplink
 from tests.e2e.sink import HANG, OK, Reply, Sink
+from tests.e2e.waiting import wait_until
 from tests.ui.conftest import sign_in
 
 
@@ -33,6 +34,8 @@ def test_the_state_card_counts_down_to_the_next_reconnect_and_tells_what_waits(
         == 200
     )
     road.wait_for_state("CLOSED")
+    closed = road.connection
+    assert closed["downSince"] <= closed["stateSince"]
     page.goto(f"/ui/connections/{road.connection_id}")
     head = page.locator("#head")
     expect(head).to_contain_text(re.compile(r"Not reachable for \d+ s.*refused"))
@@ -49,6 +52,7 @@ def test_the_state_card_counts_down_to_the_next_reconnect_and_tells_what_waits(
     sink.open()
     page.get_by_role("button", name="Retry now").click()
     road.wait_for_outcomes("DELIVERED", "DELIVERED", "DELIVERED")
+    wait_until("the outage is over", lambda: "downSince" not in road.connection)
 
 
 def test_what_strict_mode_would_have_sent_again_is_told_where_it_is_true(

@@ -190,6 +190,11 @@ CONNECTION = Object(
         ),
         "stateReason": Member(kind=Text(), description="Why, in words.", read_only=True),
         "stateSince": Member(kind=TIME, description="Since when.", read_only=True, required=True),
+        "downSince": Member(
+            kind=TIME,
+            description="Since when there was no complete response; absent: there is no outage.",
+            read_only=True,
+        ),
         "startupTime": Member(kind=TIME, description="When it was opened last.", read_only=True),
         "nextReconnectTime": Member(kind=TIME, description="When it is tried again.", read_only=True),
         "lag": Member(

@@ -13,7 +13,7 @@ from longwire.storage.page import Page
 from longwire.storage.schema import connection as table
 from longwire.storage.schema import connection_revision, connection_state
 
-STATE_COLUMNS = ("status", "since", "reason", "startup_time", "retry_at")
+STATE_COLUMNS = ("status", "since", "reason", "startup_time", "down_since", "retry_at")
 
 _NOT_RUN = sa.case((table.c.active, Status.OPENING.value), else_=Status.DEACTIVATED.value)
 _STATUS = sa.func.coalesce(connection_state.c.status, _NOT_RUN)

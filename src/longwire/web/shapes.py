@@ -68,6 +68,7 @@ def connection_shape(listed: Listed, base_url: str, lag: int) -> dict[str, Any]:
             "state": listed.state["status"] or not_run.value,
             "stateReason": listed.state["reason"] or None,
             "stateSince": iso_micros(listed.state["since"]) or iso(listed.created_at),
+            "downSince": iso_micros(listed.state["down_since"]),
             "startupTime": iso_micros(listed.state["startup_time"]),
             "nextReconnectTime": iso_micros(listed.state["retry_at"]),
             "debugUntil": iso(listed.debug_until),

@@ -136,9 +136,11 @@ def line(name: str, unit: str, values: Sequence[float]) -> Line | None:
     if len(values) < 2:  # noqa: PLR2004
         return None
     low, high = min(values), max(values)
-    span, step = (high - low) or 1.0, WIDTH / (len(values) - 1)
+    # What never changes runs through the middle.
+    top, span = (high, high - low) if high > low else (high + 1, 2.0)
+    step = WIDTH / (len(values) - 1)
     points = " ".join(
-        f"{number * step:.1f},{TOP + (HEIGHT - 2 * TOP) * (high - value) / span:.1f}"
+        f"{number * step:.1f},{TOP + (HEIGHT - 2 * TOP) * (top - value) / span:.1f}"
         for number, value in enumerate(values)
     )
     heard = f"{low:g} to {high:g} {unit}, the newest {values[-1]:g} {unit}"

@@ -66,7 +66,10 @@ async def around(request: PageRequest, api: Api, connection: Mapping[str, Any]) 
 
 
 def _down_since(connection: Mapping[str, Any]) -> datetime | None:
-    return parse_time(connection["stateSince"]) if connection["state"] in _DOWN else None
+    """Return since when nothing can be sent: the tries of an outage are states of their own."""
+    if connection["state"] not in _DOWN:
+        return None
+    return parse_time(connection.get("downSince") or connection["stateSince"])
 
 
 def head(connection: dict[str, Any]) -> dict[str, Any]:

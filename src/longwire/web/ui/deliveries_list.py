@@ -1,8 +1,10 @@
 """The list of deliveries and its filters, on every page that has one."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from longwire.web.ui.api_client import Answer, Api, Refused
+from longwire.web.ui.choices import find_connections
 from longwire.web.ui.page import PER_PAGE, PageRequest, frame_of, page_number, pages_around
 
 OUTCOMES = (
@@ -35,6 +37,11 @@ async def list_deliveries(request: PageRequest, api: Api, connection_id: str) ->
         "pages": pages_around(request, answer),
         "filters": {"action": base, "outcomes": OUTCOMES, "statuses": STATUSES, **given},
     }
+
+
+async def connections_of(api: Api, deliveries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the connections that these deliveries are of, by id; those that are gone are left out."""
+    return await find_connections(api, {each["connectionId"] for each in deliveries if each["connectionId"]})
 
 
 async def search(api: Api, path: str, **query: Any) -> tuple[Answer, str]:

@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from longwire.core.delivery import DEAD_LETTERS
 from longwire.web.ui.api_client import Api, Refused
-from longwire.web.ui.deliveries_list import search
+from longwire.web.ui.deliveries_list import connections_of, search
 from longwire.web.ui.dialog import Dialog
 from longwire.web.ui.page import (
     PER_PAGE,
@@ -85,6 +85,7 @@ class DeadLettersPages:
             frame_of(request),
             "dead_letters.html",
             deliveries=answer.document,
+            connections=await connections_of(api, answer.document),
             total=answer.total,
             problem=problem,
             filtered=any(given.values()),

@@ -11,6 +11,7 @@ from litestar.response import ServerSentEvent
 from longwire.web.ui.api_client import Api, Refused
 from longwire.web.ui.charts import line
 from longwire.web.ui.choices import find_choices, find_connections
+from longwire.web.ui.deliveries_list import connections_of
 from longwire.web.ui.live import Parts, live
 from longwire.web.ui.page import (
     PER_PAGE,
@@ -138,6 +139,7 @@ async def _carried(request: PageRequest, api: Api, device: Mapping[str, Any]) ->
     return {
         "server": await _server_name(api, device.get("networkServerId")),
         "deliveries": deliveries.document,
+        "connections": await connections_of(api, deliveries.document),
         "total": deliveries.total,
         "filtered": False,
         "pages": pages_around(request, deliveries),

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader
 from litestar import Response
 
 from longwire import __version__
+from longwire.core.delivery import is_accepted
 from longwire.web.ui.charts import ring_arcs
 from longwire.web.ui.tones import ICONS, TONES
 
@@ -114,6 +115,11 @@ def pretty_json(text: str) -> str:
         return text
 
 
+def answer_tone(status: int | None) -> str:
+    """Return the tone of an answer's status, or of none."""
+    return "ok" if status is not None and is_accepted(status) else "bad"
+
+
 def name_of(connection: Mapping[str, Any]) -> str:
     """Return how a connection of the API is called on the pages: by its name where that can be seen."""
     name: str = connection.get("name") or ""
@@ -144,6 +150,7 @@ def _make_environment() -> Environment:
         "setting": setting,
         "name_of": name_of,
         "json": pretty_json,
+        "answer_tone": answer_tone,
     }
     environment.filters.update(filters)
     environment.globals.update(tones=TONES, icons=ICONS, ring_arcs=ring_arcs)
