@@ -1,1 +1,1 @@
-"""Measurements: `make bench` runs them all and prints the rows of docs/benchmarks.md."""
+"""Measurements: `make bench` runs them all, records docs/benchmarks.json and writes docs/benchmarks.md from it."""

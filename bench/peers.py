@@ -16,7 +16,8 @@ INSTALLED = HERE.parent / "var" / "bench"
 RELAY_FOLDER = INSTALLED / "relay"
 TASKIQ = INSTALLED / "taskiq" / "bin"
 PROGRAMS = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
-SYSLOG_NG = """@version: 3.38
+SYSLOG_NG, REDIS = (shutil.which(name, path=PROGRAMS) for name in ("syslog-ng", "redis-server"))
+SYSLOG_NG_CONFIGURATION = """@version: 3.38
 options {{ stats-freq(0); }};
 source uplinks {{
   network(transport("tcp") ip("127.0.0.1") port({port}) flags(no-parse) log-iw-size(10000));
@@ -37,11 +38,8 @@ def relay_lacks() -> str:
     RELAY_FOLDER.mkdir(parents=True, exist_ok=True)
     shutil.copy(HERE / "relay.mjs", RELAY_FOLDER)
     is_there = (RELAY_FOLDER / "node_modules" / "undici").exists()
-    return (
-        ""
-        if is_there or _works("npm", "install", "--silent", "undici@7", cwd=RELAY_FOLDER)
-        else "npm's undici"
-    )
+    is_there = is_there or _works("npm", "install", "--silent", "undici@7", cwd=RELAY_FOLDER)
+    return "" if is_there else "npm's undici"
 
 
 def _works(*command: str, cwd: Path = HERE) -> bool:
@@ -64,14 +62,14 @@ RELAY = Contender("Node.js relay", start_relay, (ONE, WORKLOADS[-1]), relay_lack
 
 def syslog_ng_lacks() -> str:
     """Return what syslog-ng misses here."""
-    return "" if shutil.which("syslog-ng", path=PROGRAMS) else "syslog-ng with its http() destination"
+    return "" if SYSLOG_NG else "syslog-ng with its http() destination"
 
 
 def start_syslog_ng(folder: Path, sink: Address, workload: Workload) -> System:  # noqa: ARG001 (one workload)
     """Return syslog-ng with a reliable disk buffer: it takes lines over TCP and answers nothing."""
     port = free_port()
     configuration = folder / "syslog-ng.conf"
-    configuration.write_text(SYSLOG_NG.format(folder=folder, port=port, url=sink.url()))
+    configuration.write_text(SYSLOG_NG_CONFIGURATION.format(folder=folder, port=port, url=sink.url()))
     files = (
         "-f",
         str(configuration),
@@ -82,7 +80,7 @@ def start_syslog_ng(folder: Path, sink: Address, workload: Workload) -> System: 
         "-c",
         f"{folder}/ctl",
     )
-    running = Measured.start("syslog-ng", "-F", "--no-caps", *files, log=folder / "syslog-ng.log")
+    running = Measured.start(str(SYSLOG_NG), "-F", "--no-caps", *files, log=folder / "syslog-ng.log")
     wait_for_port(port)
     return System(f"tcp://127.0.0.1:{port}", (running,))
 
@@ -90,7 +88,7 @@ def start_syslog_ng(folder: Path, sink: Address, workload: Workload) -> System: 
 @cache
 def taskiq_lacks() -> str:
     """Return what taskiq misses here, once its packages were tried to be installed."""
-    if not shutil.which("redis-server", path=PROGRAMS):
+    if not REDIS:
         return "redis-server"
     lock = str(HERE.parent / "requirements-bench.lock")
     pip = (str(TASKIQ / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet", "install")
@@ -104,7 +102,7 @@ def start_taskiq(folder: Path, sink: Address, workload: Workload) -> System:  # 
     """Return taskiq as it is usually used: a web door, Redis that syncs every second, one worker."""
     port, redis_port = free_port(), free_port()
     environment = {"TASKIQ_REDIS": f"redis://127.0.0.1:{redis_port}", "TASKIQ_SINK": sink.url()}
-    redis = ("redis-server", "--port", str(redis_port), "--dir", str(folder), "--appendonly", "yes")
+    redis = (str(REDIS), "--port", str(redis_port), "--dir", str(folder), "--appendonly", "yes")
     worker = ("worker", "bench.taskiq_road:broker", "--workers", "1", "--max-async-tasks", "64")
     door = ("-m", "bench.taskiq_road", str(port))
     python, taskiq = str(TASKIQ / "python"), str(TASKIQ / "taskiq")

@@ -1,5 +1,6 @@
 """Processes that are measured: started on free ports, their CPU and memory read from the system, ended by PID."""
 
+import atexit
 import os
 import signal
 import socket
@@ -34,13 +35,13 @@ class Measured:
 
     @classmethod
     def start(cls, *command: str, log: Path, environment: Mapping[str, str] | None = None) -> "Measured":
-        """Start a command; its output goes to a file."""
+        """Start a command; its output goes to a file. It ends with us, whatever ends us."""
         with log.open("ab") as output:
-            return cls(
-                subprocess.Popen(
-                    command, env={**os.environ, **(environment or {})}, stdout=output, stderr=output
-                )
+            process = subprocess.Popen(
+                command, env={**os.environ, **(environment or {})}, stdout=output, stderr=output
             )
+        atexit.register(process.terminate)
+        return cls(process)
 
     def cpu_seconds(self) -> float:
         """Return user and system time so far."""

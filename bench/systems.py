@@ -94,7 +94,7 @@ class Contender:
     start: Callable[[Path, Address, Workload], System]
     workloads: tuple[Workload, ...] = (ONE,)
     lacks: Callable[[], str] = lambda: ""
-    """Says what is missing to run it here."""
+    """Says what is missing to run it here; installs what is needed and can be."""
 
 
 LONGWIRE = Contender("Longwire", start_longwire, WORKLOADS)

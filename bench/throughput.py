@@ -1,6 +1,6 @@
 """Delivered uplinks per CPU-second of each system, in alternation, one workload after the other.
 
-`python -m bench.throughput [--rounds 3] [--count 30000] [--workload one] [--system Longwire ...]`
+`python -m bench.throughput [--rounds 3] [--count 30000] [--workload "one connection" TLS ...] [--system ...]`
 """
 
 import argparse
