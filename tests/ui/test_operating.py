@@ -1,5 +1,6 @@
 """What an operator does on the page of a connection besides reading: downlinks, a period sent again, every value."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -81,6 +82,9 @@ def test_what_was_carried_is_told_in_words_and_drawn(page: Page, api: Api, sink:
     expect(chart).to_be_visible()
     assert "1 failed; the last at" in str(chart.get_attribute("aria-label"))
     expect(page.locator("#head")).to_contain_text("95 % within")
+    expect(
+        page.get_by_role("img", name=re.compile("^Latency of the last 2 requests: .* ms, the newest"))
+    ).to_be_visible()
     page.get_by_role("link", name="1D").click()
     expect(page.get_by_role("img", name="Uplinks every 15 minutes: 2 in all")).to_be_visible()
 

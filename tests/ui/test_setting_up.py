@@ -90,6 +90,15 @@ def test_a_network_server_is_added_and_deleted(page: Page, api: Api) -> None:
     (made,) = [each for each in api.get("/networkServers") if each["name"] == "ThingPark Lyon"]
     expect(page.get_by_text(made["uplinkUrl"])).to_be_visible()
     assert made["configuration"]["asKey"] == "*****"
+    page.get_by_text("Change the tunnel key of ThingPark Lyon").click()
+    key = page.get_by_label("Tunnel key of ThingPark Lyon")
+    key.fill("short")
+    key.press("Enter")
+    expect(page.locator("#toasts")).to_contain_text("hexadecimal")
+    page.get_by_text("Change the tunnel key of ThingPark Lyon").click()
+    key.press("Enter")
+    expect(page.locator("#toasts")).to_contain_text("'ThingPark Lyon' has been saved.")
+    assert "asKey" not in api.get(f"/networkServers/{made['id']}")["configuration"]
     delete(page, "ThingPark Lyon")
     assert api.call("GET", f"/networkServers/{made['id']}").status == 404
 

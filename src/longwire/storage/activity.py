@@ -36,7 +36,10 @@ class DeliveryRecord:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """When the message that is next came (None: none waits), and what the newest requests took, in microseconds."""
+    """When the message that is next came (None: none waits), and what the newest requests took.
+
+    In microseconds, oldest first.
+    """
 
     oldest_waiting: datetime | None
     durations: Sequence[int]
@@ -85,7 +88,11 @@ class Activity:
         )
         # What was sent before a kill has no duration that anybody knows.
         timed = attempt.c.trigger.not_in((Trigger.UNKNOWN.value, Trigger.TEST.value))
-        durations = sa.select(attempt.c.duration).where(attempt.c.delivery_id.in_(newest), timed)
+        durations = (
+            sa.select(attempt.c.duration)
+            .where(attempt.c.delivery_id.in_(newest), timed)
+            .order_by(attempt.c.at)
+        )
         return await self._database.read(
             lambda sql: Pulse(from_micros(sql.scalar(oldest)), sql.scalars(durations).all())
         )

@@ -147,6 +147,7 @@ CONNECTION_METRICS = Object(
             _MILLISECONDS, "What half of the newest requests took at most; null: none yet."
         ),
         "requestMsP95": always(_MILLISECONDS, "What 95 % of them took at most."),
+        "requestMs": always(ListOf(Number(0, 1e9)), "What the newest ones took, oldest first."),
     },
 )
 METRICS_STEP = Object(

@@ -127,6 +127,8 @@ def _parse_id(text: str) -> int:
     return int(read_query(_FILTER, {"connectionId": text}).required_text("connectionId"))
 
 
+DRAWN = 100
+"""How many of the newest requests are told one by one."""
 _NO_DOWNLINKS = (Counts(), Counts())
 
 
@@ -160,4 +162,5 @@ def _pulse_shape(pulse: Pulse) -> dict[str, Any]:
         "oldestWaitingAt": iso(pulse.oldest_waiting),
         "requestMsP50": took(50),
         "requestMsP95": took(95),
+        "requestMs": [micros / 1000 for micros in pulse.durations[-DRAWN:]],
     }

@@ -131,7 +131,7 @@ class Line:
     sentence: str
 
 
-def line(name: str, unit: str, values: Sequence[float]) -> Line | None:
+def line(name: str, unit: str, values: Sequence[float], of: str = "uplinks") -> Line | None:
     """Return the line of values in order, oldest first; None for fewer than two."""
     if len(values) < 2:  # noqa: PLR2004
         return None
@@ -144,5 +144,5 @@ def line(name: str, unit: str, values: Sequence[float]) -> Line | None:
         for number, value in enumerate(values)
     )
     heard = f"{low:g} to {high:g} {unit}, the newest {values[-1]:g} {unit}"
-    sentence = f"{name} of the last {len(values)} uplinks: {heard}."
+    sentence = f"{name} of the last {len(values)} {of}: {heard}."
     return Line(points, low, high, sentence)

@@ -7,7 +7,7 @@ from typing import Any
 
 from longwire.web.ui import forms
 from longwire.web.ui.api_client import Api
-from longwire.web.ui.charts import time_chart
+from longwire.web.ui.charts import line, time_chart
 from longwire.web.ui.deliveries_list import list_deliveries
 from longwire.web.ui.forms import BY_NAME, FIELDS, Field
 from longwire.web.ui.page import PageRequest, period_of
@@ -55,9 +55,11 @@ async def around(request: PageRequest, api: Api, connection: Mapping[str, Any]) 
     period, number = period_of(request), connection["id"]
     series = (await api.get(f"/connections/{number}/metrics/series", window=period)).document
     events = await api.get("/events", q_connectionId=number, perPage=8)
+    metrics = (await api.get(f"/connections/{number}/metrics")).document
     return {
         "period": period,
-        "metrics": (await api.get(f"/connections/{number}/metrics")).document,
+        "metrics": metrics,
+        "latency": line("Latency", "ms", metrics["requestMs"], "requests"),
         "chart": time_chart(series, period, _down_since(connection)),
         "downlinks": (await api.get("/downlinks", connectionId=number, perPage=_DOWNLINKS)).document,
         "events": events.document,

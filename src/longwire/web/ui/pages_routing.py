@@ -63,7 +63,11 @@ class RoutingPages:
                 return await self._show_servers(request, Toast("bad", "Not deleted", str(refused)), 409)
             return go_to(request, "networkServers", toast="gone")
 
-        return [list_servers, create_server, delete_server]
+        @post("/networkServers/{number:str}/key", status_code=200)
+        async def set_key(request: PageRequest, number: str) -> Response[Any]:
+            return await self._set_key(request, number)
+
+        return [list_servers, create_server, delete_server, set_key]
 
     def _flows(self) -> list[HTTPRouteHandler]:
         @get("/flows")
@@ -87,6 +91,14 @@ class RoutingPages:
             return go_to(request, "flows", toast="gone")
 
         return [list_flows, create_flow, delete_flow]
+
+    async def _set_key(self, request: PageRequest, number: str) -> Response[Any]:
+        change = {"configuration": {"asKey": visit_of(request).form.get("tunnelKey") or None}}
+        try:
+            saved = await self.caller.api(request).call("PATCH", f"/networkServers/{number}", change)
+        except Refused as refused:
+            return await self._show_servers(request, Toast("bad", "Not saved", str(refused)), 422)
+        return go_to(request, "networkServers", toast="saved", name=saved.document["name"])
 
     async def _show_servers(
         self, request: PageRequest, toast: Toast | None = None, status: int = 200
