@@ -1,6 +1,5 @@
 """A Longwire, a destination, and a real Chromium that is signed in."""
 
-import itertools
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,8 +9,8 @@ import pytest
 from playwright._impl._api_structures import SetCookieParam
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from tests.e2e.api_client import Api
+from tests.e2e.conftest import dev_eui, sink  # noqa: F401 - the same fixtures
 from tests.e2e.longwire_process import Longwire
-from tests.e2e.sink import Sink
 
 expect.set_options(timeout=15_000)  # CI has 2 busy cores
 CHROMIUM = "/usr/bin/chromium"
@@ -38,12 +37,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Longwire]:
 @pytest.fixture
 def api(server: Longwire) -> Api:
     return server.api
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    with Sink() as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -93,12 +86,3 @@ def sign_in(page: Page, key: str) -> None:
     page.get_by_label("API key").fill(key)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/ui/**")
-
-
-_serials = itertools.count(1)
-
-
-@pytest.fixture
-def dev_eui() -> str:
-    """Give a DevEUI that no other test uses."""
-    return f"0059AD{next(_serials):010X}"

@@ -84,6 +84,17 @@ def test_an_open_menu_is_not_taken_away_and_what_came_meanwhile_is_shown_then(
     expect(page.locator("#head").get_by_role("heading", name="renamed")).to_be_visible()
 
 
+def test_the_focus_stays_where_it_is_when_something_changes(page: Page, api: Api, sink: Sink) -> None:
+    number = api.create("/connections", connection_document(sink.url(), name="before"))["id"]
+    page.goto(f"/ui/connections/{number}")
+    expect(page.locator("#head")).to_contain_text("OPENED")
+    page.get_by_role("button", name="Send a sample").focus()
+    api.patch(f"/connections/{number}", {"name": "after"})
+
+    expect(page.get_by_role("heading", name="after")).to_be_visible()
+    expect(page.get_by_role("button", name="Send a sample")).to_be_focused()
+
+
 def test_a_page_whose_connection_is_deleted_elsewhere_says_that_it_is_no_longer_live(
     page: Page, api: Api, sink: Sink
 ) -> None:

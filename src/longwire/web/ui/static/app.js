@@ -132,18 +132,24 @@
     if (input && detail.requestConfig.parameters[input.name] !== input.value) detail.shouldSwap = false;
   });
 
-  // What is read is not taken away: a part waits while it has the focus, a selection or an open menu, and the tail
-  // while somebody has scrolled down in it. What came meanwhile is shown then.
+  // What is read is not taken away: a part waits while it has a selection or an open menu, and the tail while it has
+  // the focus or somebody has scrolled down in it. What came meanwhile is shown then. Elsewhere the focus stays.
   const held = new Map();
   const isRead = (part) => {
     const selection = document.getSelection();
     return (
-      part.contains(document.activeElement) ||
       (!selection.isCollapsed && part.contains(selection.anchorNode)) ||
       part.querySelector("details.menu[open]") ||
       document.querySelector("dialog[open]") ||
-      ("tail" in part.dataset && part.getBoundingClientRect().top < -40)
+      ("tail" in part.dataset &&
+        (part.contains(document.activeElement) || part.getBoundingClientRect().top < -40))
     );
+  };
+  const stops = (part) => [...part.querySelectorAll("a, button, summary, input, select, textarea")];
+  const keepFocus = (part, swap) => {
+    const at = stops(part).indexOf(document.activeElement);
+    swap();
+    if (at >= 0) stops(part)[at]?.focus({ preventScroll: true });
   };
   const tellHeld = () => {
     const note = document.getElementById("paused");
@@ -153,19 +159,16 @@
     for (const [part, text] of held) {
       if (isRead(part)) continue;
       held.delete(part);
-      htmx.swap(part, text, { swapStyle: "innerHTML" });
+      keepFocus(part, () => htmx.swap(part, text, { swapStyle: "innerHTML" }));
     }
     tellHeld();
     tick();
   };
   document.addEventListener("htmx:sseBeforeMessage", (event) => {
-    held.delete(event.target);
-    if (!isRead(event.target)) return;
     event.preventDefault();
     held.set(event.target, event.detail.data);
-    tellHeld();
+    release();
   });
-  document.addEventListener("htmx:sseMessage", tick);
   document.addEventListener("scroll", release, { passive: true });
   document.addEventListener("selectionchange", release);
   document.getElementById("paused")?.addEventListener("click", (event) => {
@@ -212,7 +215,7 @@
     if (detail.type !== "message") return;
     const note = tell("ended", `This page is no longer live: what you see is from ${clock()} UTC. `);
     const link = document.createElement("a");
-    link.href = location.href;
+    link.href = location.pathname + location.search;
     link.textContent = "Load it again";
     note?.append(link);
   });
@@ -228,7 +231,9 @@
     form.ariaBusy = "true";
   });
   addEventListener("pageshow", ({ persisted }) => {
-    if (persisted) location.reload();
+    if (!persisted) return;
+    for (const form of document.forms) form.ariaBusy = null;
+    if (document.querySelector("[sse-connect]")) location.reload();
   });
 
   for (const toast of document.querySelectorAll(".toast.ok")) {
