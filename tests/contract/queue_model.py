@@ -1,8 +1,10 @@
 """The queue as a few dictionaries: what every implementation must agree with."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from longwire.core.delivery import DEAD_LETTERS, Attempt, Outcome, Settlement, Trigger, Waiting
 from longwire.core.message import Message

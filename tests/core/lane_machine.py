@@ -1,6 +1,5 @@
 """A lane as a model: everything that can happen to it, in any order, and what the lane would do."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
@@ -10,6 +9,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
+from msgspec.structs import replace
 from tests.core.waiting_list import T0, WaitingList, fill
 
 from longwire.core.connection_state import (

@@ -1,6 +1,5 @@
 """The lane's look-ahead: the oldest first, each device in its order, in bounded memory."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import strategies as st
@@ -12,6 +11,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec.structs import replace
 from tests.core.waiting_list import T0, WaitingList, fill
 from tests.samples.effort import LONG, examples
 

@@ -3,10 +3,10 @@
 import itertools
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 from standardwebhooks import Webhook
 from tests.engine.scripted_server import Reaction, Received, ScriptedServer
 from tests.engine.stage import T0, S, Stage

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Self
 
+import msgspec
+
 from longwire.core.http import Endpoint, HttpRequest, Proxy, TlsSettings
 
 _NO_TLS_SETTINGS = TlsSettings()
@@ -183,4 +185,4 @@ async def say_nothing(peer: Peer) -> None:
 
 def through(request: HttpRequest, proxy: Proxy, tls: TlsSettings = _NO_TLS_SETTINGS) -> HttpRequest:
     """Return the same request by way of a proxy."""
-    return replace(request, endpoint=replace(request.endpoint, proxy=proxy, tls=tls))
+    return msgspec.structs.replace(request, endpoint=replace(request.endpoint, proxy=proxy, tls=tls))

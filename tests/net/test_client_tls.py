@@ -5,6 +5,7 @@ import ssl
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 import trustme
 from tests.net.certificates import (
@@ -215,4 +216,4 @@ async def test_a_certificate_changed_for_a_bad_one_is_seen_at_the_next_dial(clie
 
 def over_tls(there: Destination) -> HttpRequest:
     plain = there.request()
-    return replace(plain, endpoint=replace(plain.endpoint, scheme="https"))
+    return msgspec.structs.replace(plain, endpoint=replace(plain.endpoint, scheme="https"))

@@ -2,10 +2,10 @@
 
 import asyncio
 import ssl
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.net.certificates import GOOD, serving, trusting
 from tests.net.destination import OK, Destination, Peer, answering, echo, through
 from tests.net.tunnels import (

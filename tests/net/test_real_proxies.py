@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 import trustme
 from tests.net import proxies
@@ -69,7 +70,7 @@ async def test_messages_arrive_through_a_real_proxy(
         assert await client.probe(request.endpoint, LATER) is None
         assert there.requests == []
         for body in (b"one", b"two", b"x" * 300_000):
-            response = await send_like_a_lane(client, replace(request, body=body))
+            response = await send_like_a_lane(client, msgspec.structs.replace(request, body=body))
             assert isinstance(response, HttpResponse), response
             assert (response.status, response.body) == (200, body[: 64 * 1024])
             assert response.remote_address.endswith(f":{proxy.port}")
@@ -206,7 +207,7 @@ async def test_an_https_proxy_with_a_certificate_of_nobody_is_refused_by_name(cl
             proxy = running.proxy("https", PASSWORD)
             for scheme in ("http", "https"):
                 request = through(there.request(), proxy, tls)
-                request = replace(request, endpoint=replace(request.endpoint, scheme=scheme))
+                request = msgspec.structs.replace(request, endpoint=replace(request.endpoint, scheme=scheme))
                 failure = await client.send(request, LATER)
 
                 assert isinstance(failure, TransportFailure)

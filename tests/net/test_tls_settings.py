@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 import trustme
 from cryptography import x509
@@ -47,7 +48,7 @@ STRANGER = trustme.CA().issue_cert("stranger@company.test")
 
 
 def with_tls(request: HttpRequest, tls: TlsSettings) -> HttpRequest:
-    return replace(request, endpoint=replace(request.endpoint, tls=tls))
+    return msgspec.structs.replace(request, endpoint=replace(request.endpoint, tls=tls))
 
 
 def presenting(leaf: trustme.LeafCert, authority: trustme.CA = CA) -> TlsSettings:

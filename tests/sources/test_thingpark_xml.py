@@ -3,12 +3,12 @@
 import json
 import time
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.samples.effort import examples
 from tests.samples.files import read_lines
 from tests.samples.lrc_xml import NAMESPACE, as_untyped, as_xml

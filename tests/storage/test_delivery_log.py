@@ -1,8 +1,7 @@
 """The delivery log: what is written of each attempt, and how it is read back."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from tests.storage.uplinks import HOUR, SECOND, T0, connection, settlement, uplink
 
 from longwire.core.delivery import MAX_LOGGED_BODY_BYTES, Attempt, Outcome, Settlement, Trigger

@@ -1,9 +1,9 @@
 """After an unclean end: which messages may have been sent without a record (specification, section 14)."""
 
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from msgspec.structs import replace
 from tests.storage.uplinks import SECOND, T0, connection, outcomes, settlement, uplink
 
 from longwire.core.configuration import to_document

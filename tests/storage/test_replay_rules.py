@@ -1,10 +1,10 @@
 """When a stored message may be replayed, and how long it waits then."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 from tests.storage.uplinks import DAY, HOUR, SECOND, T0, connection, outcomes, settlement, uplink
 
 from longwire.core.delivery import Outcome

@@ -1,8 +1,9 @@
 """Deliveries, their attempts, their outcomes, and the verdict on what came back (specification, sections 5 and 14)."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+
+import msgspec
 
 from longwire.core.http import HttpResponse, TransportFailure
 
@@ -39,8 +40,7 @@ class Trigger(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """A delivery that waits, as the lane looks ahead over it: no body.
 
     `position` is its place in the connection's queue; `attempt_count` counts every attempt row, `resends` only those
@@ -62,8 +62,7 @@ class Waiting:
     is_test: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One request that was sent, or could not be: immutable once recorded.
 
     `status` is set when a complete response came, `cause` (with `detail`) when none did. The request itself is not
@@ -84,8 +83,7 @@ class Attempt:
     request_body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What follows from an attempt: the outcome (QUEUED while the message stays), and the resend's wait.
 
     `closes`: the connection closes, as if there had been no answer.
@@ -97,8 +95,7 @@ class Verdict:
     closes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True):
     """What one visit to the front of the queue did to a delivery: recorded in one commit."""
 
     delivery_id: int

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+import msgspec
+
 
 class Cause(Enum):
     """Why there was no complete response, in the words of the delivery log (specification, section 14)."""
@@ -81,8 +83,7 @@ def host_and_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(msgspec.Struct, frozen=True):
     """One request, complete but for `Host` and `Content-Length`, which the client writes itself.
 
     `target` is path and query as they go on the wire (ASCII, begins with `/`); header values are the bytes to send.
@@ -95,8 +96,7 @@ class HttpRequest:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(msgspec.Struct, frozen=True):
     """The final status line with its complete header block; `body` is at most 64 KiB of what followed.
 
     `truncated` says that the body did not end properly, or not within the limits; it never changes the verdict
@@ -110,8 +110,7 @@ class HttpResponse:
     remote_address: str
 
 
-@dataclass(frozen=True, slots=True)
-class TransportFailure:
+class TransportFailure(msgspec.Struct, frozen=True):
     """No response: the cause in one word, the detail in a sentence, whom we reached, if anybody.
 
     `request_written` is true when a part of the request may have reached the destination.

@@ -2,9 +2,10 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
+
+import msgspec
 
 from longwire.core import json_text
 from longwire.core.errors import InvalidInput
@@ -42,8 +43,7 @@ def parse_dev_eui(text: str, field: str = "DevEUI") -> DevEui:
     return DevEui(digits)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """One message as the queue keeps it.
 
     `body` is the text as received, one root object; `order_key` names whose messages stay in order: the DevEUI, or
@@ -60,7 +60,7 @@ class Message:
     fingerprint: bytes
     received_at: datetime
     aged_from: datetime
-    sighting: Sighting = Sighting()  # noqa: RUF009 - a frozen value
+    sighting: Sighting = Sighting()
 
 
 def fingerprint(*parts: str | bytes) -> bytes:

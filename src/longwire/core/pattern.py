@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from longwire.core import json_text
 from longwire.core.errors import InvalidInput
 from longwire.core.jsonpath import JsonPath, Name, find
@@ -73,8 +75,7 @@ class Pattern:
     """What rendering it costs at least (see `reading.MAX_STEPS`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(msgspec.Struct, frozen=True):
     """The text, and which placeholders had no value (they became empty)."""
 
     text: str

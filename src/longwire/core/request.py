@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from longwire import __version__
 from longwire.core import json_text, pattern
 from longwire.core.configuration import Configuration
@@ -21,16 +23,14 @@ USER_AGENT = f"Longwire/{__version__}".encode()
 _REMOVED = {ord(character): None for character in "\r\n\0"}
 
 
-@dataclass(frozen=True, slots=True)
-class CannotRender:
+class CannotRender(msgspec.Struct, frozen=True):
     """The message cannot be sent with this configuration: why, and the outcome, FAILED or FILTERED."""
 
     reason: str
     outcome: Outcome = Outcome.FAILED
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True):
     """A request as it is sent; `empty` names the placeholders that had no value (`headers.X-Site: {site}`)."""
 
     request: HttpRequest
@@ -49,8 +49,7 @@ class Target:
     debug: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(msgspec.Struct, frozen=True):
     """One attempt to send a message: its stable id, the attempt's number, when, and whether it is a test."""
 
     webhook_id: str

@@ -4,8 +4,9 @@ While the lane keeps up, a message comes from the writer with its body, and noth
 look-ahead reads pages without bodies, and bodies for many messages at once, a bounded number of bytes at a time.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from longwire.core.delivery import Waiting
 from longwire.core.errors import StorageUnavailable
@@ -21,8 +22,7 @@ MOST_BESIDE_A_STEP = 256
 _NOT_READ = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(msgspec.Struct, frozen=True):
     """A message that was taken, with its body."""
 
     waiting: Waiting

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
+
+import msgspec
+from msgspec.structs import replace
 
 from longwire.clock import Clock
 from longwire.core.configuration import Configuration
@@ -31,8 +33,7 @@ _SHORTEST_SECRET = 4
 _SECRET_BEGINNING = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True):
     """What a visit did: what to record, how the delivery waits if it stays, and what the destination showed.
 
     `closing` is why the connection must close, `cause` the failure behind it, where there was no answer;

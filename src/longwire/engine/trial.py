@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from longwire.clock import Clock
 from longwire.core.access import Author
 from longwire.core.delivery import Outcome, Waiting
@@ -42,6 +44,6 @@ class Trials:
         )
         result = visit.settlement
         if result.outcome is Outcome.QUEUED:
-            result = replace(result, outcome=Outcome.LOST)
+            result = msgspec.structs.replace(result, outcome=Outcome.LOST)
         await self.queue.settle(result)
         return delivery_id

@@ -1,8 +1,10 @@
 """How a destination is reached: whom to dial, what to say there, and whose fault a failure is."""
 
 import ssl
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
+
+from msgspec.structs import replace
 
 from longwire.core.http import Cause, Endpoint, HttpResponse, Proxy, TransportFailure
 from longwire.core.proxy import basic_credentials

@@ -1,11 +1,11 @@
 """What the ingest door hands to a source: the request, read and bounded, but not yet understood."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class IngestRequest:
+
+class IngestRequest(msgspec.Struct, frozen=True):
     """One POST of a network server; `query` is the raw query string, `received_at` aware UTC."""
 
     network_server_id: str

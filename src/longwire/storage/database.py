@@ -11,11 +11,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
@@ -50,8 +50,7 @@ CACHED_STATEMENTS = 512  # more than `rows` makes of the statements with many ro
 Handler = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Write:
+class _Write(msgspec.Struct, frozen=True):
     """One item for a handler, who waits for its result, and what follows from it even when nobody waits any more."""
 
     handler: Handler
@@ -61,8 +60,7 @@ class _Write:
     is_patient: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
+class _Result(msgspec.Struct, frozen=True):
     """What to tell whom, once the batch is on disk."""
 
     write: _Write

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
 
@@ -51,8 +52,7 @@ _INSERT_SEEN = "INSERT OR REPLACE INTO seen (hour, fingerprint, at) VALUES {rows
 _QUEUED = (Outcome.QUEUED.value, "", None)
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(msgspec.Struct, frozen=True):
     """A message and the connections it goes to; none: it is kept in the log as FILTERED, `unrouted` says why.
 
     For the connections in `expired` it is too old already: EXPIRED. `expires_at` says for which connections it will
@@ -62,7 +62,7 @@ class Put:
     message: Message
     connection_ids: tuple[int, ...]
     expired: frozenset[int] = frozenset()
-    expires_at: Mapping[int, datetime] = field(default_factory=dict)
+    expires_at: Mapping[int, datetime] = msgspec.field(default_factory=dict)
     unrouted: str = NO_ROUTE
 
 
@@ -75,8 +75,7 @@ class Accepted:
     message_id: int = field(default=0, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True):
     """A delivery that has become durable: as its lane sees it, its body, and the position put before it there.
 
     `after` is 0 for the first one of a run.
@@ -87,8 +86,7 @@ class Placed:
     after: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+class _Written(msgspec.Struct, frozen=True):
     """What a put has led to: the answer, and what the lanes are handed."""
 
     accepted: Accepted
