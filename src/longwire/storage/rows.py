@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 LARGEST = 128
-_SIZES = (LARGEST, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
+_SIZES = (LARGEST, 96, 64, 48, *range(32, 0, -1))
 
 Row = tuple[Any, ...]
 
