@@ -27,8 +27,6 @@ from longwire.core.delivery import Waiting
 DEVICE_DEPTH = 32
 PAGE = 64  # short: what a page takes is what every other lane waits for
 CAPACITY = 4096
-HANDED_OVER = 512
-"""How much may be held when a delivery is handed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ class Window:
         What is not held is read from disk when it is wanted.
         """
         is_at_tail = not self._more and not self._is_reading and after <= self._cursor
-        if not is_at_tail or self._size >= HANDED_OVER:
+        if not is_at_tail or self._size >= CAPACITY:
             self._more = True
             return False
         # It is on disk before it is handed over, so a read may have been quicker.

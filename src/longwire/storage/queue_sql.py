@@ -51,6 +51,15 @@ _INSERT_SEEN = "INSERT OR REPLACE INTO seen (hour, fingerprint, at) VALUES {rows
 
 _QUEUED = (Outcome.QUEUED.value, "", None)
 
+_AHEAD = (
+    waiting_in_order(sa.bindparam("connection_id"))
+    .where(delivery.c.position > sa.bindparam("behind"))
+    .limit(sa.bindparam("most"))
+)
+_AHEAD_OF_DEVICE = _AHEAD.where(
+    delivery.c.order_key == sa.bindparam("order_key"), delivery.c.position <= sa.bindparam("up_to")
+)
+
 
 class Put(msgspec.Struct, frozen=True):
     """A message and the connections it goes to; none: it is kept in the log as FILTERED, `unrouted` says why.
@@ -169,10 +178,12 @@ class Queue:
 
     async def read_ahead(self, connection_id: int, read: ReadPage | ReadDevice) -> list[Waiting]:
         """Return what waits on a connection, in order, as far as the read asks."""
-        query = waiting_in_order(connection_id).where(delivery.c.position > read.after).limit(read.limit)
+        given: dict[str, Any] = {"connection_id": connection_id, "behind": read.after, "most": read.limit}
+        query = _AHEAD
         if isinstance(read, ReadDevice):
-            query = query.where(delivery.c.order_key == read.order_key, delivery.c.position <= read.up_to)
-        rows = await self._database.read(lambda sql: sql.execute(query).all())
+            query = _AHEAD_OF_DEVICE
+            given |= {"order_key": read.order_key, "up_to": read.up_to}
+        rows = await self._database.read(lambda sql: sql.execute(query, given).all())
         return [as_waiting(row) for row in rows]
 
     async def load_bodies(self, places: Mapping[int, int], max_bytes: int) -> dict[int, bytes | None]:

@@ -12,7 +12,7 @@ from longwire.storage.micros import from_micros
 from longwire.storage.schema import delivery, message
 
 
-def waiting_in_order(connection_id: int) -> sa.Select[Any]:
+def waiting_in_order(connection_id: int | sa.BindParameter[int]) -> sa.Select[Any]:
     """Return the query of what waits on a connection, oldest first."""
     column = delivery.c
     return (
@@ -36,17 +36,18 @@ def waiting_in_order(connection_id: int) -> sa.Select[Any]:
 
 def as_waiting(row: Row[Any]) -> Waiting:
     """Return one row of `waiting_in_order`."""
+    delivery_id, position, order_key, attempts, resends, not_before, received, replayed, expires, aged = tuple(row)
     return Waiting(
-        row.id,
-        row.position,
-        row.order_key,
-        from_micros(row.aged_from),
-        from_micros(row.received_at),
-        row.attempt_count,
-        row.resends,
-        from_micros(row.not_before),
-        row.replayed_after,
-        from_micros(row.expires_at),
+        delivery_id,
+        position,
+        order_key,
+        from_micros(aged),
+        from_micros(received),
+        attempts,
+        resends,
+        from_micros(not_before),
+        replayed,
+        from_micros(expires),
     )
 
 
