@@ -36,7 +36,9 @@ def waiting_in_order(connection_id: int | sa.BindParameter[int]) -> sa.Select[An
 
 def as_waiting(row: Row[Any]) -> Waiting:
     """Return one row of `waiting_in_order`."""
-    delivery_id, position, order_key, attempts, resends, not_before, received, replayed, expires, aged = tuple(row)
+    delivery_id, position, order_key, attempts, resends, not_before, received, replayed, expires, aged = (
+        tuple(row)
+    )
     return Waiting(
         delivery_id,
         position,
