@@ -5,10 +5,10 @@ artificial wait. A future resolves only when its batch is committed and synced t
 """
 
 import asyncio
-import queue
 import sqlite3
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -74,7 +74,10 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Name the file; nothing is opened yet."""
         self._path = path
-        self._inbox: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._inbox: deque[_Write] = deque()
+        self._is_urgent = False
+        self._bell = threading.Lock()
+        self._bell.acquire()
         self._waiting = 0
         self._is_closed = False
         self._rest_s = 0.0
@@ -100,7 +103,7 @@ class Database:
     async def close(self) -> None:
         """Write what was submitted, then close the file; what is submitted later is refused."""
         self._is_closed = True
-        self._inbox.put(None)
+        self._ring()
         await asyncio.to_thread(self._writer.join)
         self._readers.shutdown()
         self._reader_engine.dispose()
@@ -147,8 +150,18 @@ class Database:
             raise StorageUnavailable("too much waits for the disk; try again later")
         self._waiting += 1
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._inbox.put(_Write(handler, item, future, then, is_patient))
+        self._inbox.append(_Write(handler, item, future, then, is_patient))
+        if not is_patient:
+            self._is_urgent = True
+        # A patient item that joins others wakes nobody: what that costs both threads is more than the item.
+        if not is_patient or len(self._inbox) in {1, MAX_BATCH}:
+            self._ring()
         return future
+
+    def _ring(self) -> None:
+        """Wake the writer; it looks at what waits after each ring, and before it sleeps."""
+        if self._bell.locked():
+            self._bell.release()
 
     def _read(self, query: Callable[[Connection], T]) -> T:
         try:
@@ -158,39 +171,38 @@ class Database:
             raise StorageUnavailable(f"the store cannot read: {error.orig}") from error
 
     def _write_until_closed(self) -> None:
-        open_for_more = True
         with self._writer_engine.connect() as connection:
-            while open_for_more:
-                batch, open_for_more = self._next_batch()
-                if batch:
-                    passed = stopwatch()
-                    results = self._commit(connection, batch)
-                    self._rest_s = min(passed(), LONGEST_REST_S)
-                    self._loop.call_soon_threadsafe(self._resolve, results, passed())
+            while batch := self._next_batch():
+                passed = stopwatch()
+                results = self._commit(connection, batch)
+                self._rest_s = min(passed(), LONGEST_REST_S)
+                self._loop.call_soon_threadsafe(self._resolve, results, passed())
 
-    def _next_batch(self) -> tuple[list[_Write], bool]:
-        """Return what waits, at least one item; and whether more may come.
+    def _next_batch(self) -> list[_Write]:
+        """Return what waits, at least one item; nothing once the database is closed and everything is written.
 
         As long as only patient items wait, the writer rests for as long as its last commit took, or a little longer
         where somebody who does not want to wait is likely to come. So it is free at least half of the time when
         somebody does, however fast a backlog is worked off.
         """
-        batch: list[_Write] = []
-        is_urgent = False
-        item = self._inbox.get()
+        while not (self._inbox or self._is_closed):
+            self._bell.acquire()
         rested = stopwatch()
-        while item is not None:
-            batch.append(item)
-            if len(batch) == MAX_BATCH:
-                return batch, True
-            if not (item.is_patient or is_urgent):
-                is_urgent, self._since_urgent = True, stopwatch()
-            rest_s = 0.0 if is_urgent else self._patience_s() - rested()
-            try:
-                item = self._inbox.get(rest_s > 0, max(rest_s, 0))
-            except queue.Empty:
-                return batch, True
-        return batch, False
+        while not self._is_to_be_written and (rest_s := self._patience_s() - rested()) > 0:
+            self._bell.acquire(timeout=rest_s)
+        if self._is_urgent:
+            self._since_urgent = stopwatch()
+        # Before anything is taken: who comes meanwhile says so again.
+        self._is_urgent = False
+        batch = [self._inbox.popleft() for _ in range(min(len(self._inbox), MAX_BATCH))]
+        if self._inbox:
+            self._is_urgent = True
+        return batch
+
+    @property
+    def _is_to_be_written(self) -> bool:
+        """Return whether what waits is to be written at once."""
+        return self._is_urgent or self._is_closed or len(self._inbox) >= MAX_BATCH
 
     def _patience_s(self) -> float:
         is_beside_others = self._since_urgent() < OFTEN_S
