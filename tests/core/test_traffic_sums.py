@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from longwire.core.delivery import Outcome
-from longwire.core.traffic import Counts, Sums, Tally, count, percentile
+from longwire.core.traffic import Counts, Sums, Tally, count, levels, percentile
 
 WINDOW = 5
 
@@ -89,3 +89,19 @@ def test_a_percentile_is_a_value_that_was_measured(
     values: tuple[int, ...], percent: int, expected: int | None
 ) -> None:
     assert percentile(values, percent) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "step", "expected"),
+    [
+        ((), 1, [0] * 6),
+        (((4, 7),), 1, [7] * 6),
+        (((12, 3), (14, 0)), 1, [0, 0, 3, 3, 0, 0]),
+        (((4, 1), (11, 5), (12, 2), (15, 9)), 1, [1, 5, 2, 2, 2, 9]),
+        (((4, 1), (11, 5), (12, 2), (15, 9)), 4, [5, 9]),
+    ],
+)
+def test_a_level_lasts_until_it_changes(
+    changes: tuple[tuple[int, int], ...], step: int, expected: list[int]
+) -> None:
+    assert levels(changes, range(10, 16), step) == expected

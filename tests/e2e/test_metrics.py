@@ -99,6 +99,26 @@ def test_the_counts_are_the_same_after_a_restart_and_after_a_kill(
     wait_for_counts(road, (3, 7, 0, 1))
 
 
+def test_the_series_shows_what_waited_and_ends_with_what_waits_now(
+    api: Api, sink: Sink, dev_eui: str
+) -> None:
+    sink.close()
+    road = build_road(api, connection_document(sink.url()), [dev_eui])
+    path = f"/connections/{road.connection_id}/metrics/series"
+    assert {each["lag"] for each in api.get(path)} == {0}
+    road.send(*(uplink(dev_eui, number) for number in range(1, 4)))
+    road.wait_for_state("CLOSED")
+
+    for window in ("1h", "24h"):
+        *before, now = (each["lag"] for each in api.get(f"{path}?window={window}"))
+        assert now == 3
+        assert set(before[:-1]) == {0}  # the minute may have changed meanwhile
+    sink.open()
+    api.call("POST", f"/connections/{road.connection_id}/restart")
+    road.wait_for_outcomes(*["DELIVERED"] * 3)
+    assert api.get(path)[-1]["lag"] == 0
+
+
 @pytest.mark.parametrize("case", [("1h", 60, 1), ("24h", 288, 5)])
 def test_the_series_has_every_step_of_the_window_and_all_that_ended(
     api: Api, sink: Sink, dev_euis: list[str], case: tuple[str, int, int]

@@ -13,10 +13,10 @@ from longwire.core.window import ReadPage
 from longwire.storage.configurations import Configurations
 from longwire.storage.database import Database
 from longwire.storage.queue_sql import Queue
-from longwire.storage.schema import active_thing
+from longwire.storage.schema import active_thing, waited
 from longwire.storage.schema import traffic as table
 from longwire.storage.secrets import Sealer
-from longwire.storage.traffic import Traffic
+from longwire.storage.traffic import Traffic, Window
 
 MINUTE = timedelta(minutes=1)
 
@@ -164,3 +164,61 @@ async def test_a_message_is_counted_in_the_minute_it_ended_in(database: Database
 
     query = sa.select(table.c.uplinks).order_by(table.c.minute)
     assert await database.read(lambda sql: list(sql.scalars(query))) == [3, 3]
+
+
+async def lags(traffic: Traffic, window: Window) -> list[int]:
+    return [each.lag for each in await traffic.series(1, window)]
+
+
+async def waited_rows(database: Database) -> int:
+    query = sa.select(sa.func.count()).select_from(waited)
+    return await database.read(lambda sql: sql.scalar(query)) or 0
+
+
+async def test_what_waits_is_a_row_only_where_it_changed(database: Database, watch: Watch) -> None:
+    queue = Queue(database, "store")
+    await queue.open()
+    traffic = await opened(database, watch)
+    await traffic.flush()
+    assert await waited_rows(database) == 0
+
+    await queue.put(uplink("1", 1))
+    await queue.put(uplink("2", 1))
+    assert await lags(traffic, Window(4, 1)) == [0, 0, 0, 2]
+    for _ in range(3):
+        watch.time += MINUTE
+        await traffic.flush()
+    assert await lags(traffic, Window(4, 1)) == [2, 2, 2, 2]
+    (first, _) = await queue.read_ahead(1, ReadPage(0, 10))
+    await queue.settle(settlement(first.delivery_id, Outcome.DELIVERED, at=watch.time))
+    assert await lags(traffic, Window(4, 1)) == [2, 2, 2, 1]
+    watch.time += MINUTE
+
+    assert await lags(traffic, Window(4, 1)) == [2, 2, 1, 1]
+    assert await lags(traffic, Window(4, 2)) == [2, 1]
+    assert await waited_rows(database) == 2
+
+
+async def test_what_waited_is_known_after_a_restart_and_as_long_as_a_window_reaches(
+    database: Database, watch: Watch
+) -> None:
+    queue = Queue(database, "store")
+    await queue.open()
+    traffic = await opened(database, watch)
+    await queue.put(uplink("1", 1))
+    watch.time += MINUTE
+    await traffic.flush()
+
+    watch.time += 30 * HOUR
+    traffic = await opened(database, watch)
+    await traffic.purge()
+    assert set(await lags(traffic, Window(60, 1))) == {1}
+    (waiting,) = await queue.read_ahead(1, ReadPage(0, 10))
+    await queue.settle(settlement(waiting.delivery_id, Outcome.DELIVERED, at=watch.time))
+    watch.time += MINUTE
+    assert await lags(traffic, Window(4, 1)) == [1, 1, 0, 0]
+    assert await waited_rows(database) == 2
+
+    watch.time += 30 * HOUR
+    await traffic.purge()
+    assert await waited_rows(database) == 1

@@ -89,6 +89,26 @@ def test_what_was_carried_is_told_in_words_and_drawn(page: Page, api: Api, sink:
     expect(page.get_by_role("img", name="Uplinks every 15 minutes: 2 in all")).to_be_visible()
 
 
+def test_what_waits_is_drawn_and_told(page: Page, api: Api, sink: Sink, dev_eui: str) -> None:
+    sink.close()
+    road = build_road(api, connection_document(sink.url(), name="behind"), [dev_eui])
+    page.goto(f"/ui/connections/{road.connection_id}")
+    chart = page.get_by_role("img", name="Messages that waited")
+    expect(page.get_by_role("img", name="Uplinks a minute")).to_be_visible()
+    expect(chart).to_have_count(0)
+
+    road.send(uplink(dev_eui, 1), uplink(dev_eui, 2))
+    road.wait_for_state("CLOSED")
+    page.reload()
+    expect(chart).to_be_visible()
+    assert re.fullmatch(
+        r"Messages that waited: at most 2, at \d\d:\d\d UTC; 2 now\.", str(chart.get_attribute("aria-label"))
+    )
+    expect(page.get_by_text("Messages that waited: at most 2.")).to_be_visible()
+    page.get_by_role("link", name="1D").click()
+    expect(chart).to_be_visible()
+
+
 class Value(NamedTuple):
     """A value on the page, what is chosen for it, where it stands in the document, and what the page tells then."""
 

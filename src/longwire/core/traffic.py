@@ -70,6 +70,20 @@ def percentile(values: Sequence[int], percent: int) -> int | None:
     return sorted(values)[max(-(-len(values) * percent // 100), 1) - 1]
 
 
+def levels(changes: Iterable[tuple[int, int]], minutes: range, step: int) -> list[int]:
+    """Return the highest level in each step of so many minutes, from changes of it: (minute, level), oldest first.
+
+    One change before the first minute tells the level there; without it that is 0.
+    """
+    level, changed = 0, {}
+    for minute, new in changes:
+        changed[minute] = new
+        if minute < minutes.start:
+            level = new
+    found = [level := changed.get(minute, level) for minute in minutes]
+    return [max(found[at : at + step]) for at in range(0, len(found), step)]
+
+
 class Sums:
     """The counts of each connection over a window of minutes that ends with `last_minute`."""
 

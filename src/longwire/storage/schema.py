@@ -288,6 +288,17 @@ traffic = Table(
     sqlite_with_rowid=False,
 )
 
+waited = Table(
+    "waited",
+    metadata,
+    Column("connection_id", Id, primary_key=True),
+    Column("minute", Integer, primary_key=True, comment="since 1970"),
+    Column("messages", Integer, nullable=False, comment="how many waited when it ended"),
+    Index("waited_by_minute", "minute"),
+    sqlite_with_rowid=False,
+    comment="a row only where the number changed",
+)
+
 active_thing = Table(
     "active_thing",
     metadata,

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
@@ -20,13 +19,14 @@ from longwire.core.meters import Meters
 from longwire.core.traffic import COUNTED, DAY_MINUTES, HOUR_MINUTES, MINUTE, Counts, Sums, Tally, count
 from longwire.storage.database import Database
 from longwire.storage.micros import MICROSECOND, from_micros, to_micros
-from longwire.storage.rows import write_rows
+from longwire.storage.rows import slices, write_rows
 from longwire.storage.schema import active_thing, delivery, setting
 from longwire.storage.schema import connection as connection_table
 from longwire.storage.schema import traffic as table
+from longwire.storage.waited import Waited
 
 _MINUTE = MINUTE // MICROSECOND
-_SLICE = 1000
+_AT_ONCE = 10_000
 _KEPT_MINUTES = DAY_MINUTES + HOUR_MINUTES
 # Activity is kept to 5 minutes, so that a device that sends often costs few writes.
 STEP_MINUTES = 5
@@ -62,6 +62,15 @@ class Window:
     step: int
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one connection carried in a step that begins then, and how many messages waited on it at most."""
+
+    begin: datetime
+    counts: Counts
+    lag: int
+
+
 class Traffic:
     """Counts what ended on each connection; nothing may be counted before `open`."""
 
@@ -70,6 +79,7 @@ class Traffic:
         self._database = database
         self._now = now
         self._meters = meters
+        self._waited = Waited(database)
         self._flushing = asyncio.Lock()
         self._tallies: dict[int, dict[int, Tally]] = {}
         self._unwritten: dict[tuple[int, int], Counts] = {}
@@ -83,6 +93,7 @@ class Traffic:
         now = self._now()
         if recount or not await self._database.read(_was_counted):
             await self._database.write(lambda sql: _recount(sql, now))
+        await self._waited.open()
         minute = to_micros(now) // _MINUTE
         self._totals = await self._read_totals(minute - DAY_MINUTES)
         self._sums = [
@@ -115,20 +126,24 @@ class Traffic:
             for connection_id, *things in found
         ]
 
-    async def series(self, connection_id: int, window: Window) -> list[tuple[datetime, Counts]]:
-        """Return what a connection carried, step by step, each with its beginning, oldest first."""
+    async def series(self, connection_id: int, window: Window) -> list[Step]:
+        """Return what a connection carried and what waited on it, step by step, oldest first; raises NotFound."""
         await self.flush()
+        first, last = self._steps(window)
         column = table.c
         query = sa.select(column.minute, column.uplinks, column.failed, column.lost).where(
-            column.connection_id == connection_id, column.minute >= self._first_step(window) * window.step
+            column.connection_id == connection_id, column.minute >= first * window.step
         )
         rows = await self._database.read(lambda sql: sql.execute(query).all())
-        return self._in_steps(window, [(minute, Counts(*counts)) for minute, *counts in rows])
+        counted = _in_steps(window, first, [(minute, Counts(*counts)) for minute, *counts in rows])
+        minutes = range(first * window.step, last + 1)
+        waited = await self._waited.series(connection_id, minutes, window.step)
+        return [Step(*step, lag) for step, lag in zip(counted, waited, strict=True)]
 
     async def total_series(self, window: Window) -> list[tuple[datetime, Counts]]:
-        """Return what all connections carried together, as `series`; it reads no row."""
+        """Return what all connections carried together, each step with its beginning; it reads no row."""
         await self.flush()
-        return self._in_steps(window, self._totals.items())
+        return _in_steps(window, self._steps(window)[0], self._totals.items())
 
     def most_lost(self, most: int) -> list[int]:
         """Return the connections that lost most in the last hour, at most that many."""
@@ -149,21 +164,16 @@ class Traffic:
                 _DELETE_THINGS,
             ),
         ):
-            limited = query.limit(10 * _SLICE)
+            limited = query.limit(_AT_ONCE)
             while keys := await self._database.read(lambda sql, q=limited: sql.execute(q).all()):  # type: ignore[misc]
-                for part in _slices([tuple(key) for key in keys]):
+                for part in slices([tuple(key) for key in keys]):
                     await self._database.write(lambda sql, p=part, d=deletion: write_rows(sql, d, p))  # type: ignore[misc]
+        await self._waited.purge(minute)
 
-    def _first_step(self, window: Window) -> int:
-        return to_micros(self._now()) // _MINUTE // window.step - window.minutes // window.step + 1
-
-    def _in_steps(self, window: Window, rows: Iterable[tuple[int, Counts]]) -> list[tuple[datetime, Counts]]:
-        first = self._first_step(window)
-        steps = {step: Counts() for step in range(first, first + window.minutes // window.step)}
-        for minute, counts in rows:
-            if (sums := steps.get(minute // window.step)) is not None:
-                sums.move(counts, 1)
-        return [(from_micros(step * window.step * _MINUTE), counts) for step, counts in steps.items()]
+    def _steps(self, window: Window) -> tuple[int, int]:
+        """Return the first step of a window, and the current minute, which lies in the last one."""
+        minute = to_micros(self._now()) // _MINUTE
+        return minute // window.step - window.minutes // window.step + 1, minute
 
     async def _read_totals(self, since: int) -> dict[int, Counts]:
         column = table.c
@@ -183,6 +193,7 @@ class Traffic:
                 del self._totals[oldest]
             try:
                 await self._write(now)
+                await self._waited.sample(to_micros(now) // _MINUTE - 1)
                 for sums in self._sums:
                     if minutes := sums.leaving(to_micros(now) // _MINUTE):
                         sums.leave(minutes, await self._read_rows(minutes))
@@ -213,7 +224,7 @@ class Traffic:
         """Write what is not written; raises StorageUnavailable, then the rest stays for the next flush."""
         if not self._unwritten and not self._unwritten_things:
             return
-        for keys in _slices(list(self._unwritten)):
+        for keys in slices(list(self._unwritten)):
             rows = [
                 (*key, each.total, each.failed, each.lost) for key in keys for each in [self._unwritten[key]]
             ]
@@ -223,11 +234,11 @@ class Traffic:
                 for sums in self._sums:
                     sums.add(key[0], key[1], counts)
                 self._totals.setdefault(key[1], Counts()).move(counts, 1)
-        for things in _slices(list(self._unwritten_things.items())):
+        for things in slices(list(self._unwritten_things.items())):
             seen = [(*key, step) for key, step in things]
             await self._database.write(lambda sql, seen=seen: write_rows(sql, _SEEN, seen))  # type: ignore[misc]
-            for key, _ in things:
-                del self._unwritten_things[key]
+            for thing, _ in things:
+                del self._unwritten_things[thing]
         await self._database.write(lambda sql: _note_counted(sql, now))
 
     async def _read_rows(self, minutes: range) -> list[tuple[int, Counts]]:
@@ -246,8 +257,14 @@ _DELETE_TRAFFIC = "DELETE FROM traffic WHERE (connection_id, minute) IN (VALUES 
 _DELETE_THINGS = "DELETE FROM active_thing WHERE (connection_id, dev_eui) IN (VALUES {rows})"
 
 
-def _slices(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (rows[begin : begin + _SLICE] for begin in range(0, len(rows), _SLICE))
+def _in_steps(
+    window: Window, first: int, rows: Iterable[tuple[int, Counts]]
+) -> list[tuple[datetime, Counts]]:
+    steps = {step: Counts() for step in range(first, first + window.minutes // window.step)}
+    for minute, counts in rows:
+        if (sums := steps.get(minute // window.step)) is not None:
+            sums.move(counts, 1)
+    return [(from_micros(step * window.step * _MINUTE), counts) for step, counts in steps.items()]
 
 
 def _was_counted(sql: Sql) -> bool:

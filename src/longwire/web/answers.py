@@ -150,12 +150,22 @@ CONNECTION_METRICS = Object(
         "requestMs": always(ListOf(Number(0, 1e9)), "What the newest ones took, oldest first."),
     },
 )
-METRICS_STEP = Object(
-    name="MetricsStep",
+TOTAL_METRICS_STEP = Object(
+    name="TotalMetricsStep",
     members={
         "time": always(TIME, "When the step begins."),
         "uplinks": always(_COUNT, "Messages that ended in it, however they did."),
         "uplinksFailed": always(_COUNT, "Of these: REJECTED, EXPIRED or FAILED."),
         "uplinksLost": always(_COUNT, "Of these: LOST."),
+    },
+)
+METRICS_STEP = Object(
+    name="MetricsStep",
+    members={
+        **TOTAL_METRICS_STEP.members,
+        "lag": always(
+            _COUNT,
+            "How many messages waited when its minute ended: of 5 minutes the most, in the current one now.",
+        ),
     },
 )

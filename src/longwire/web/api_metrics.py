@@ -1,6 +1,6 @@
 """`/connections/metrics`: what connections carried in the last hour and day (specification, section 13)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from longwire.core.traffic import DAY_MINUTES, HOUR_MINUTES, Counts, percentile
 from longwire.storage.activity import Activity, Pulse
 from longwire.storage.downlinks import Downlinks
 from longwire.storage.traffic import Metrics, Traffic, Window
-from longwire.web.answers import CONNECTION_METRICS, METRICS, METRICS_STEP
+from longwire.web.answers import CONNECTION_METRICS, METRICS, METRICS_STEP, TOTAL_METRICS_STEP
 from longwire.web.api import resource_id
 from longwire.web.operation import Operation, described
 from longwire.web.query import read_query
@@ -53,7 +53,7 @@ _QUERY = {
 }
 _SERIES = Operation(
     id="getMetricsSeries",
-    summary="Show what a connection carried over time, oldest first",
+    summary="Show what a connection carried and what waited on it over time, oldest first",
     query=_QUERY,
     answer=ListOf(METRICS_STEP),
 )
@@ -63,7 +63,7 @@ _TOTAL_SERIES = Operation(
     id="getTotalMetricsSeries",
     summary="Show what all connections carried together over time, oldest first",
     query=_QUERY,
-    answer=ListOf(METRICS_STEP),
+    answer=ListOf(TOTAL_METRICS_STEP),
 )
 
 
@@ -94,15 +94,13 @@ class MetricsApi:
         async def get_series(request: Request[Any, Any, Any], connection_id: str) -> Response[Any]:
             number = resource_id(connection_id, "connection")
             window = _WINDOWS[read_query(_QUERY, request.query_params).required_text("window")]
-            if not await self.traffic.read([number]):
-                raise NotFound("there is no such connection")
             series = await self.traffic.series(number, window)
-            return Response(_series_shape(series))
+            return Response([{**_step_shape(each.begin, each.counts), "lag": each.lag} for each in series])
 
         @get("/connections/metrics/series", opt=described(_TOTAL_SERIES))
         async def get_total_series(request: Request[Any, Any, Any]) -> Response[Any]:
             window = _WINDOWS[read_query(_QUERY, request.query_params).required_text("window")]
-            return Response(_series_shape(await self.traffic.total_series(window)))
+            return Response([_step_shape(*each) for each in await self.traffic.total_series(window)])
 
         return [list_metrics, get_metrics, get_series, get_total_series]
 
@@ -149,8 +147,8 @@ def _counts(name: str, counts: Counts) -> dict[str, int]:
     return {name: counts.total, f"{name}Failed": counts.failed, f"{name}Lost": counts.lost}
 
 
-def _series_shape(series: Iterable[tuple[datetime, Counts]]) -> list[dict[str, Any]]:
-    return [{"time": iso(begin), **_counts("uplinks", counts)} for begin, counts in series]
+def _step_shape(begin: datetime, counts: Counts) -> dict[str, Any]:
+    return {"time": iso(begin), **_counts("uplinks", counts)}
 
 
 def _pulse_shape(pulse: Pulse) -> dict[str, Any]:

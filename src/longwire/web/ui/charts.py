@@ -122,6 +122,31 @@ def _sentence(
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """What waited over time: the points of its line, the most, the same in a sentence, times of the axis."""
+
+    points: str
+    most: int
+    sentence: str
+    ticks: Sequence[str]
+
+
+def backlog_chart(series: Sequence[Mapping[str, Any]], now: int) -> Level | None:
+    """Return the chart of what waited in `/connections/{id}/metrics/series`, `now` so many; None: nothing did."""
+    lags = [int(each["lag"]) for each in series]
+    most = max(lags)
+    if not most:
+        return None
+    times = [f"{datetime.fromisoformat(each['time']).astimezone(UTC):%H:%M}" for each in series]
+    step = WIDTH / (len(lags) - 1)
+    points = " ".join(
+        f"{number * step:.1f},{HEIGHT - (HEIGHT - TOP) * lag / most:.1f}" for number, lag in enumerate(lags)
+    )
+    sentence = f"Messages that waited: at most {most:,}, at {times[lags.index(most)]} UTC; {now:,} now."
+    return Level(points, most, sentence, [times[at] for at in _ticks(len(times))])
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of a chart: its points, its range, and the same in a sentence."""
 

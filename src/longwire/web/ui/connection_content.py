@@ -7,7 +7,7 @@ from typing import Any
 
 from longwire.web.ui import forms
 from longwire.web.ui.api_client import Api
-from longwire.web.ui.charts import line, time_chart
+from longwire.web.ui.charts import backlog_chart, line, time_chart
 from longwire.web.ui.deliveries_list import list_deliveries
 from longwire.web.ui.forms import BY_NAME, FIELDS, Field
 from longwire.web.ui.page import PageRequest, period_of
@@ -61,6 +61,7 @@ async def around(request: PageRequest, api: Api, connection: Mapping[str, Any]) 
         "metrics": metrics,
         "latency": line("Latency", "ms", metrics["requestMs"], "requests"),
         "chart": time_chart(series, period, _down_since(connection)),
+        "backlog": backlog_chart(series, metrics["lag"]),
         "downlinks": (await api.get("/downlinks", connectionId=number, perPage=_DOWNLINKS)).document,
         "events": events.document,
         **await list_deliveries(request, api, number),
