@@ -24,8 +24,8 @@ from longwire.storage.page import Page
 from longwire.storage.schema import connection
 from longwire.storage.schema import downlink as table
 from longwire.storage.secrets import Sealer
+from longwire.storage.slices import change_found
 
-_SLICE = 500
 _QUEUED = sa.text("status = 'QUEUED'")
 _TICKET = (
     table.c.id,
@@ -189,9 +189,9 @@ class Downlinks:
         old = sa.select(table.c.id).where(
             table.c.updated_at < to_micros(begin), table.c.status != Status.QUEUED.value
         )
-        while numbers := await self._database.read(lambda sql: sql.scalars(old.limit(_SLICE)).all()):
-            gone = sa.delete(table).where(table.c.id.in_(numbers))
-            await self._database.write(lambda sql, gone=gone: sql.execute(gone))  # type: ignore[misc]
+        await change_found(
+            self._database, old, lambda sql, ids: sql.execute(sa.delete(table).where(table.c.id.in_(ids)))
+        )
 
     def _insert(self, sql: Sql, downlink: Downlink, route: Route) -> int:
         if sql.scalar(sa.select(connection.c.id).where(connection.c.id == route.connection_id)) is None:

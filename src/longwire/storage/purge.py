@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
@@ -24,8 +24,7 @@ from longwire.storage.schema import (
     seen,
     setting,
 )
-
-T = TypeVar("T")
+from longwire.storage.slices import change_found
 
 OVERDUE = "past the backlog's retention"
 
@@ -71,38 +70,19 @@ async def purge(
         query = sa.select(delivery.c.id).where(
             delivery.c.settled_at < to_micros(now - age), delivery.c.outcome.in_(outcomes)
         )
-        purged += await _in_slices(database, query, _delete_deliveries)
+        purged += await change_found(database, query, _delete_deliveries)
     overdue = sa.select(delivery.c.id).where(
         sa.text("outcome = 'QUEUED'"),
         delivery.c.received_at < to_micros(now - retention.backlog),
         sa.func.coalesce(delivery.c.replayed_at, 0) < to_micros(now - retention.backlog),
     )
-    await _in_slices(database, overdue, lambda sql, ids: _expire(sql, ids, now), saw_expired)
+    await change_found(database, overdue, lambda sql, ids: _expire(sql, ids, now), saw_expired)
     for connection_id in await database.read(_deleted_with_backlog):
         await discard_backlog(database, connection_id, lambda: now)
     await _delete_unused_revisions(database)
     await database.write(lambda sql: sql.execute(_old_replays(now - retention.dead_letters)))
     await _give_back_pages(database)
     return purged
-
-
-async def _in_slices(
-    database: Database,
-    query: sa.Select[Any],
-    change: Callable[[Sql, list[int]], T],
-    then: Callable[[T], None] = lambda _result: None,
-) -> int:
-    """Change what the query finds, slice by slice; the ids are found by a reader, not by the writer.
-
-    `then` gets what each change returned, once it is durable.
-    """
-    changed = 0
-    while True:
-        ids = await database.read(lambda sql: list(sql.scalars(query.limit(_SLICE))))
-        if not ids:
-            return changed
-        then(await database.write(lambda sql, ids=ids: change(sql, ids)))  # type: ignore[misc]
-        changed += len(ids)
 
 
 def _delete_deliveries(sql: Sql, found: list[int]) -> None:

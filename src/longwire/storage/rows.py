@@ -7,17 +7,14 @@ split into a few sizes, so that the driver's cache knows every statement.
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, repeat
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
 LARGEST = 128
 _SIZES = (LARGEST, 96, 64, 48, *range(32, 0, -1))
 
-_SLICE = 1000
-
 Row = tuple[Any, ...]
-T = TypeVar("T")
 
 
 def write_rows(sql: Connection, statement: str, rows: Sequence[Row]) -> None:
@@ -26,11 +23,6 @@ def write_rows(sql: Connection, statement: str, rows: Sequence[Row]) -> None:
         places = f"({','.join('?' * len(part[0]))})"
         text = statement.replace("{rows}", ",".join([places] * len(part)))
         sql.exec_driver_sql(text, tuple(chain.from_iterable(part)))
-
-
-def slices(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Return the rows in parts that do not hold up the writer."""
-    return (rows[begin : begin + _SLICE] for begin in range(0, len(rows), _SLICE))
 
 
 def find_any(sql: Connection, statement: str, values: Collection[Any], *others: Any) -> set[Any]:

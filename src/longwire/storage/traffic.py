@@ -19,14 +19,14 @@ from longwire.core.meters import Meters
 from longwire.core.traffic import COUNTED, DAY_MINUTES, HOUR_MINUTES, MINUTE, Counts, Sums, Tally, count
 from longwire.storage.database import Database
 from longwire.storage.micros import MICROSECOND, from_micros, to_micros
-from longwire.storage.rows import slices, write_rows
+from longwire.storage.rows import write_rows
 from longwire.storage.schema import active_thing, delivery, setting
 from longwire.storage.schema import connection as connection_table
 from longwire.storage.schema import traffic as table
+from longwire.storage.slices import delete_found, slices
 from longwire.storage.waited import Waited
 
 _MINUTE = MINUTE // MICROSECOND
-_AT_ONCE = 10_000
 _KEPT_MINUTES = DAY_MINUTES + HOUR_MINUTES
 # Activity is kept to 5 minutes, so that a device that sends often costs few writes.
 STEP_MINUTES = 5
@@ -152,22 +152,11 @@ class Traffic:
     async def purge(self) -> None:
         """Delete what no window reaches any more, in slices."""
         minute = to_micros(self._now()) // _MINUTE - _KEPT_MINUTES
-        for query, deletion in (
-            (
-                sa.select(table.c.connection_id, table.c.minute).where(table.c.minute < minute),
-                _DELETE_TRAFFIC,
-            ),
-            (
-                sa.select(active_thing.c.connection_id, active_thing.c.dev_eui).where(
-                    active_thing.c.step < minute // STEP_MINUTES
-                ),
-                _DELETE_THINGS,
-            ),
-        ):
-            limited = query.limit(_AT_ONCE)
-            while keys := await self._database.read(lambda sql, q=limited: sql.execute(q).all()):  # type: ignore[misc]
-                for part in slices([tuple(key) for key in keys]):
-                    await self._database.write(lambda sql, p=part, d=deletion: write_rows(sql, d, p))  # type: ignore[misc]
+        counts = sa.select(table.c.connection_id, table.c.minute).where(table.c.minute < minute)
+        await delete_found(self._database, counts, _DELETE_TRAFFIC)
+        thing = active_thing.c
+        things = sa.select(thing.connection_id, thing.dev_eui).where(thing.step < minute // STEP_MINUTES)
+        await delete_found(self._database, things, _DELETE_THINGS)
         await self._waited.purge(minute)
 
     def _steps(self, window: Window) -> tuple[int, int]:

@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection as Sql
 from longwire.core.errors import NotFound
 from longwire.core.traffic import levels
 from longwire.storage.database import Database
-from longwire.storage.rows import slices, write_rows
 from longwire.storage.schema import connection, delivery
 from longwire.storage.schema import waited as table
+from longwire.storage.slices import delete_found, write_in_slices
 from longwire.storage.waiting import count_by_connection
 
 _WRITE = (
@@ -22,7 +22,6 @@ _WRITE = (
     " ON CONFLICT (connection_id, minute) DO UPDATE SET messages=excluded.messages"
 )
 _DELETE = "DELETE FROM waited WHERE (connection_id, minute) IN (VALUES {rows})"
-_AT_ONCE = 10_000
 
 
 class Waited:
@@ -48,8 +47,7 @@ class Waited:
             for each in found.keys() | self._levels.keys()
             if found.get(each, 0) != self._levels.get(each, 0)
         ]
-        for part in slices(rows):
-            await self._database.write(lambda sql, part=part: write_rows(sql, _WRITE, part))  # type: ignore[misc]
+        await write_in_slices(self._database, _WRITE, rows)
         self._levels, self._minute = found, minute
 
     async def series(self, connection_id: int, minutes: range, step: int) -> list[int]:
@@ -74,14 +72,10 @@ class Waited:
             later.c.minute <= minute,
         )
         is_deleted = ~sa.exists().where(connection.c.id == table.c.connection_id)
-        query = (
-            sa.select(table.c.connection_id, table.c.minute)
-            .where(table.c.minute < minute, is_followed | is_deleted)
-            .limit(_AT_ONCE)
+        keys = sa.select(table.c.connection_id, table.c.minute).where(
+            table.c.minute < minute, is_followed | is_deleted
         )
-        while keys := await self._database.read(lambda sql: sql.execute(query).all()):
-            for part in slices([tuple(key) for key in keys]):
-                await self._database.write(lambda sql, part=part: write_rows(sql, _DELETE, part))  # type: ignore[misc]
+        await delete_found(self._database, keys, _DELETE)
 
 
 def _changes(connection_id: int, minutes: range) -> sa.CompoundSelect[Any]:
