@@ -8,11 +8,14 @@ more than a small share of the time, however long it takes to look.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from longwire.clock import stopwatch
 from longwire.web.ui.api_client import Refused
+from longwire.web.ui.page import Caller, PageRequest, frame_of
+from longwire.web.ui.render import Frame
 
 EVERY_S = 1.0
 IDLE_S = 15.0
@@ -25,9 +28,17 @@ Parts = Mapping[str, str]
 _UNAVAILABLE = 503
 
 
-def live(look: Callable[[], Awaitable[Parts | None]], commits: Callable[[], int]) -> ServerSentEvent:
-    """Return a page's stream; `look` gives its parts by name, or None when they may not be seen any more."""
-    return ServerSentEvent(_changes(look, commits))
+def live(
+    caller: Caller, request: PageRequest, render: Callable[[Frame], Awaitable[Parts]]
+) -> ServerSentEvent:
+    """Return a page's stream, which ends with the session; `render` gives the page's parts by name, as they are now."""
+
+    async def look() -> Parts | None:
+        if not caller.is_signed_in(request):
+            return None
+        return await render(replace(frame_of(request), now=caller.sessions.now()))
+
+    return ServerSentEvent(_changes(look, caller.commits))
 
 
 async def _changes(

@@ -1,7 +1,7 @@
 """One connection: how it is, what it does, and editing its values in place."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -19,7 +19,7 @@ from longwire.web.ui.dialog import Dialog
 from longwire.web.ui.forms import BY_NAME, Field
 from longwire.web.ui.live import Parts, live
 from longwire.web.ui.page import Caller, PageRequest, frame_of, go_to, page_number, visit_of
-from longwire.web.ui.render import name_of, page, text
+from longwire.web.ui.render import Frame, name_of, page, text
 from longwire.web.ui.toasts import Toast, find_toast
 
 _STALE = 412
@@ -42,15 +42,13 @@ class ConnectionPages:
 
         @get("/connections/{number:str}/stream")
         async def stream(request: PageRequest, number: str) -> ServerSentEvent:
-            return live(lambda: self._look(request, number), self.caller.commits)
+            return live(self.caller, request, lambda frame: self._look(request, number, frame))
 
         return [show, stream, *self._editing(), *self._commands()]
 
-    async def _look(self, request: PageRequest, number: str) -> Parts | None:
+    async def _look(self, request: PageRequest, number: str, frame: Frame) -> Parts:
         """Return what is live of the page, as it is now."""
-        if not self.caller.is_signed_in(request):
-            return None
-        api, frame = self.caller.api(request), replace(frame_of(request), now=self.caller.sessions.now())
+        api = self.caller.api(request)
         connection = (await api.get(f"/connections/{number}")).document
         content = head(connection)
         content |= await around(request, api, connection)

@@ -1,7 +1,7 @@
 """The dashboard: what needs attention, how much comes and goes, and the first steps when there is nothing yet."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from litestar import Response, get
@@ -13,7 +13,7 @@ from longwire.web.ui.api_client import Api
 from longwire.web.ui.charts import time_chart
 from longwire.web.ui.live import Parts, live
 from longwire.web.ui.page import Caller, PageRequest, frame_of, period_of
-from longwire.web.ui.render import name_of, page, text
+from longwire.web.ui.render import Frame, name_of, page, text
 from longwire.web.ui.toasts import find_toast
 from longwire.web.ui.tones import TONES
 
@@ -40,15 +40,12 @@ class DashboardPages:
 
         @get("/stream")
         async def stream(request: PageRequest) -> ServerSentEvent:
-            return live(lambda: self._look(request), self.caller.commits)
+            return live(self.caller, request, lambda frame: self._look(request, frame))
 
         return [show, stream]
 
-    async def _look(self, request: PageRequest) -> Parts | None:
+    async def _look(self, request: PageRequest, frame: Frame) -> Parts:
         """Return what is live of the page, as it is now."""
-        if not self.caller.is_signed_in(request):
-            return None
-        frame = replace(frame_of(request), now=self.caller.sessions.now())
         return {"dashboard": text(frame, "parts/dashboard.html", **await self._content(request))}
 
     async def _content(self, request: PageRequest) -> dict[str, Any]:

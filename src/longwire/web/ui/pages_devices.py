@@ -1,7 +1,7 @@
 """Devices: the list, and one with the applications its messages go to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from litestar import Response, get, post
@@ -23,7 +23,7 @@ from longwire.web.ui.page import (
     pages_around,
     visit_of,
 )
-from longwire.web.ui.render import page, text
+from longwire.web.ui.render import Frame, page, text
 from longwire.web.ui.toasts import Toast, find_toast
 
 
@@ -55,7 +55,7 @@ class DevicesPages:
 
         @get("/devices/{dev_eui:str}/stream")
         async def stream(request: PageRequest, dev_eui: str) -> ServerSentEvent:
-            return live(lambda: self._look(request, dev_eui), self.caller.commits)
+            return live(self.caller, request, lambda frame: self._look(request, dev_eui, frame))
 
         return [list_devices, show_device, change_applications, rename, stream]
 
@@ -92,11 +92,9 @@ class DevicesPages:
             return await self._show(request, dev_eui, Toast("bad", "Not saved", str(refused)))
         return go_to(request, f"devices/{dev_eui}", toast="deviceUpdated")
 
-    async def _look(self, request: PageRequest, dev_eui: str) -> Parts | None:
+    async def _look(self, request: PageRequest, dev_eui: str, frame: Frame) -> Parts:
         """Return what is live of the page of a device, as it is now."""
-        if not self.caller.is_signed_in(request):
-            return None
-        api, frame = self.caller.api(request), replace(frame_of(request), now=self.caller.sessions.now())
+        api = self.caller.api(request)
         device = (await api.get(f"/devices/{dev_eui}")).document
         content = await _carried(request, api, device)
         names = {"last": "device_last", "deliveries": "deliveries"}
