@@ -105,10 +105,10 @@ class Accounts:
     def is_session(self, token: str, mark: str) -> bool:
         """Return whether `identify_session` would admit it; to look is no use of the key."""
         try:
-            key = self._key_of_token(token, _session_place(mark))
-        except KeyExpired:
+            self._valid(self._key_of_token(token, _session_place(mark)))
+        except Unauthorized:
             return False
-        return key is not None and (key.expires_at is None or key.expires_at > self._now())
+        return True
 
     def identify_client(self, client_id: str, client_secret: str) -> Identity:
         """Return whose key this is, if it has that id; raises Unauthorized, KeyExpired."""
@@ -164,13 +164,17 @@ class Accounts:
                 await self._change(lambda sql: _save_last_use(sql, used))
 
     def _admit(self, key: ApiKey | None) -> Identity:
-        now = self._now()
+        identity = self._valid(key).identity
+        self._used[identity.key_id] = self._now()
+        return identity
+
+    def _valid(self, key: ApiKey | None) -> ApiKey:
+        """Return the key that was found; raises Unauthorized when none was, KeyExpired."""
         if key is None:
             raise Unauthorized("the key is not valid; send Authorization: Bearer <key>")
-        if key.expires_at is not None and key.expires_at <= now:
+        if key.expires_at is not None and key.expires_at <= self._now():
             raise KeyExpired("the key has expired; ask an owner for a new one")
-        self._used[key.identity.key_id] = now
-        return key.identity
+        return key
 
     def _key_of_token(self, credential: str, place: str) -> ApiKey | None:
         """Return the key a token stands for, if both are valid and it was sealed for that place."""
