@@ -138,10 +138,7 @@ def backlog_chart(series: Sequence[Mapping[str, Any]], now: int) -> Level | None
     if not most:
         return None
     times = [f"{datetime.fromisoformat(each['time']).astimezone(UTC):%H:%M}" for each in series]
-    step = WIDTH / (len(lags) - 1)
-    points = " ".join(
-        f"{number * step:.1f},{HEIGHT - (HEIGHT - TOP) * lag / most:.1f}" for number, lag in enumerate(lags)
-    )
+    points = _points([HEIGHT - (HEIGHT - TOP) * lag / most for lag in lags])
     sentence = f"Messages that waited: at most {most:,}, at {times[lags.index(most)]} UTC; {now:,} now."
     return Level(points, most, sentence, [times[at] for at in _ticks(len(times))])
 
@@ -163,11 +160,13 @@ def line(name: str, unit: str, values: Sequence[float], of: str = "uplinks") -> 
     low, high = min(values), max(values)
     # What never changes runs through the middle.
     top, span = (high, high - low) if high > low else (high + 1, 2.0)
-    step = WIDTH / (len(values) - 1)
-    points = " ".join(
-        f"{number * step:.1f},{TOP + (HEIGHT - 2 * TOP) * (top - value) / span:.1f}"
-        for number, value in enumerate(values)
-    )
+    points = _points([TOP + (HEIGHT - 2 * TOP) * (top - value) / span for value in values])
     heard = f"{low:g} to {high:g} {unit}, the newest {values[-1]:g} {unit}"
     sentence = f"{name} of the last {len(values)} {of}: {heard}."
     return Line(points, low, high, sentence)
+
+
+def _points(heights: Sequence[float]) -> str:
+    """Return the points of a line over the whole width."""
+    step = WIDTH / (len(heights) - 1)
+    return " ".join(f"{number * step:.1f},{height:.1f}" for number, height in enumerate(heights))
