@@ -101,12 +101,16 @@ async def send_share(url: str, requests: list[bytes]) -> int:
     accepted = 0
     for request in requests:
         writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        accepted += head.startswith(b"HTTP/1.1 200")
-        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-        await reader.readexactly(length)
+        accepted += await read_answer(reader)
     writer.close()
     return accepted
+
+
+async def read_answer(reader: asyncio.StreamReader) -> bool:
+    """Read one answer to its end; return whether it is 200."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
+    return head.startswith(b"HTTP/1.1 200")
 
 
 async def main() -> None:

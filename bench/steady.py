@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import httptools
 
-SOCKETS = 64
+from bench.load import SOCKETS, read_answer
+
 LAST_ONES_S = 1.0
 BOUNDS_MS = (0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 25, 35, 50, 75, 100, 200, 500)
 """Where the bars of a histogram end; what took longer is in one more."""
@@ -84,8 +85,7 @@ async def _send_share(
         due[mark_of(requests[turn])] = at
         await asyncio.sleep(max(0, at - time.monotonic()))
         writer.write(requests[turn])
-        answer = await reader.readuntil(b"\r\n\r\n")
-        await reader.readexactly(int(answer.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
+        await read_answer(reader)
     writer.close()
 
 
