@@ -45,7 +45,7 @@ LONGEST_REST_S = 0.02
 # Where others come at least this often, whoever is patient waits for one of them instead of having a commit alone.
 OFTEN_S = 0.1
 REST_BESIDE_OTHERS_S = 0.01
-CACHED_STATEMENTS = 512  # more than `rows` makes of the statements with many rows
+CACHED_STATEMENTS = 1024  # more than `rows` makes of the statements with many rows
 
 Handler = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 
