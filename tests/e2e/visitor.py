@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from tests.e2e.api_client import Answer, Api
 
 MOST_PAGES = 400
+_KIND = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,7 @@ class Visitor:
     """Whoever holds the API's key, signed in to the pages."""
 
     def __init__(self, api: Api) -> None:
-        form = urlencode({"key": api.key}).encode()
-        kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        answer = api.raw("POST", "/ui/signIn", form, kind)
+        answer = api.raw("POST", "/ui/signIn", urlencode({"key": api.key}).encode(), _KIND)
         assert answer.status == 303, answer
         self._api = api
         self._token = ""
@@ -88,8 +87,7 @@ class Visitor:
         text = urlencode(fields, errors="surrogatepass").encode()
         if form.method == "get":
             return self._api.raw("GET", f"{form.action}?{text.decode()}", headers=self._cookie)
-        kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._api.raw("POST", form.action, text, {**self._cookie, **kind})
+        return self._api.raw("POST", form.action, text, {**self._cookie, **_KIND})
 
 
 def visit_everything(api: Api, *also: str) -> dict[str, str]:

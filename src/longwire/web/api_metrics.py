@@ -125,9 +125,9 @@ def _parse_id(text: str) -> int:
     return int(read_query(_FILTER, {"connectionId": text}).required_text("connectionId"))
 
 
-DRAWN = 100
-"""How many of the newest requests are told one by one."""
 _NO_DOWNLINKS = (Counts(), Counts())
+_TOLD_ONE_BY_ONE = 100
+"""How many of the newest requests that are."""
 
 
 def _shape(metrics: Metrics, downlinks: tuple[Counts, Counts], lag: int) -> dict[str, int]:
@@ -160,5 +160,5 @@ def _pulse_shape(pulse: Pulse) -> dict[str, Any]:
         "oldestWaitingAt": iso(pulse.oldest_waiting),
         "requestMsP50": took(50),
         "requestMsP95": took(95),
-        "requestMs": [micros / 1000 for micros in pulse.durations[-DRAWN:]],
+        "requestMs": [micros / 1000 for micros in pulse.durations[-_TOLD_ONE_BY_ONE:]],
     }

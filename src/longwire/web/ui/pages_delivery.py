@@ -52,7 +52,7 @@ class DeliveryPages:
         delivery = {name: msgspec.json.decode(value) for name, value in members.items()}
         connection = await _connection_of(api, delivery["connectionId"])
         attempt = _chosen(delivery["attempts"], request.query_params.get("attempt"))
-        sent = _sent_body(message, attempt, connection).decode()
+        sent = _sent_body(message, attempt, connection)
         return page(
             frame_of(request),
             "delivery.html",
@@ -103,10 +103,10 @@ def _headers(attempt: Mapping[str, Any] | None, connection: Mapping[str, Any]) -
     return found
 
 
-def _sent_body(message: bytes, attempt: Mapping[str, Any] | None, connection: Mapping[str, Any]) -> bytes:
+def _sent_body(message: bytes, attempt: Mapping[str, Any] | None, connection: Mapping[str, Any]) -> str:
     """Return the body that was sent where it was kept, else the message as the connection sends it now."""
     if attempt is not None and attempt.get("requestBody"):
-        return str(attempt["requestBody"]).encode()
+        return str(attempt["requestBody"])
     configuration = connection.get("configuration", {})
     sent = sent_form(
         message,
@@ -114,7 +114,7 @@ def _sent_body(message: bytes, attempt: Mapping[str, Any] | None, connection: Ma
         send_metadata=configuration.get("sendMetadata", False),
         send_raw_decoded_format=configuration.get("sendRawDecodedFormat", False),
     )
-    return message if isinstance(sent, CannotRender) else sent
+    return (message if isinstance(sent, CannotRender) else sent).decode()
 
 
 def _curl(attempt: Mapping[str, Any] | None, body: str) -> str:
