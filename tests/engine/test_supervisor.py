@@ -226,11 +226,11 @@ async def test_a_configuration_that_cannot_be_read_is_read_again(
     active_runs = stage.configurations.active_runs
     failures: list[int] = []
 
-    async def fail_once() -> Any:
+    async def fail_once(connection_ids: Any) -> Any:
         if not failures:
             failures.append(1)
             raise DISK_FULL
-        return await active_runs()
+        return await active_runs(connection_ids)
 
     monkeypatch.setattr(stage.configurations, "active_runs", fail_once)
     supervised.start()
@@ -239,6 +239,32 @@ async def test_a_configuration_that_cannot_be_read_is_read_again(
     await stage.settle()
 
     assert server.names == ["A1"]
+
+
+async def test_of_many_connections_only_those_that_changed_are_looked_at(
+    stage: Stage, server: ScriptedServer, supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.connect(server.url)
+    supervised.start()
+    await stage.settle()
+    active_runs = stage.configurations.active_runs
+    asked: list[Any] = []
+
+    async def fail_once(connection_ids: Any) -> Any:
+        asked.append(connection_ids)
+        if len(asked) == 1:
+            raise DISK_FULL
+        return await active_runs(connection_ids)
+
+    monkeypatch.setattr(stage.configurations, "active_runs", fail_once)
+    second = await stage.connect(server.url)
+    await stage.put(second, "B1")
+    await until(lambda: stage.clock.next_due() is not None)
+    stage.clock.advance(1 * S)
+    await stage.settle()
+
+    assert server.names == ["B1"]
+    assert asked == [{second}, {second}]
 
 
 async def test_it_stops_when_every_lane_has_ended(

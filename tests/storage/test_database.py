@@ -6,7 +6,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Sql
 
 from longwire.core.errors import StorageUnavailable
-from longwire.storage.database import _LIBRARY, MAX_BATCH, MAX_WAITING, Database
+from longwire.storage.database import (
+    _LIBRARY,
+    COMMITS_BEFORE_CHECKPOINT,
+    MAX_BATCH,
+    MAX_WAITING,
+    Database,
+)
 from longwire.storage.schema import setting
 
 ROOT = Path(__file__).parents[2]
@@ -248,6 +254,35 @@ async def test_when_the_file_is_broken_whoever_waits_is_told(database: Database,
                 await database.write(adding("b"))
             with pytest.raises(StorageUnavailable):
                 await names(database)
+
+
+# The log
+
+
+async def test_the_log_is_copied_into_the_file_when_nobody_waits(database: Database, tmp_path: Path) -> None:
+    async def names_in_the_file_alone() -> set[str]:
+        await asyncio.to_thread(shutil.copy, tmp_path / "longwire.db", tmp_path / "alone.db")
+        with closing(_LIBRARY.connect(tmp_path / "alone.db")) as alone:
+            tables = alone.execute("SELECT 1 FROM sqlite_master WHERE name = 'setting'").fetchall()
+            return {name for (name,) in alone.execute("SELECT name FROM setting")} if tables else set()
+
+    for number in range(COMMITS_BEFORE_CHECKPOINT - 1):
+        await database.write(adding(f"n{number}"))
+    assert await names_in_the_file_alone() == set()
+
+    await database.write(adding("last"))
+    async with asyncio.timeout(10):
+        while "last" not in await names_in_the_file_alone():  # noqa: ASYNC110 (told by nobody)
+            await asyncio.sleep(0.01)
+
+
+async def test_a_log_that_cannot_be_copied_now_stops_nothing(database: Database) -> None:
+    def refuse(_action: int, name: str | None, *_: str | None) -> int:
+        return _LIBRARY.SQLITE_DENY if name == "wal_checkpoint" else _LIBRARY.SQLITE_OK
+
+    await database.write(lambda sql: sql.connection.driver_connection.set_authorizer(refuse))  # type: ignore[union-attr]
+    for number in range(2 * COMMITS_BEFORE_CHECKPOINT):
+        assert await database.write(adding(f"n{number}")) == 1
 
 
 # Durable before it is told

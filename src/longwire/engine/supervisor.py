@@ -16,6 +16,8 @@ from longwire.storage.configurations import Configurations
 
 LAST_PAUSE = timedelta(seconds=1)
 CRASH_PAUSE = timedelta(seconds=1)
+# Above it asking for every connection costs less than naming those that changed.
+MANY_CHANGED = 500
 
 
 @dataclass(slots=True)
@@ -43,13 +45,15 @@ class Supervisor:
         self._tools = tools
         self._base_url = base_url
         self._changed = asyncio.Event()
+        self._noticed: set[int] = set()
         self._stopping = False
         self._seats: dict[int, _Seat] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._lanes: set[Lane] = set()
 
-    def notice(self, _connection_id: int) -> None:
+    def notice(self, connection_id: int) -> None:
         """Learn that a connection was created, changed or deleted."""
+        self._noticed.add(connection_id)
         self._changed.set()
 
     def stop(self) -> None:
@@ -76,16 +80,21 @@ class Supervisor:
     async def _reconcile(self, group: asyncio.TaskGroup, *, is_first: bool) -> bool:
         """Make the running lanes equal to what is desired; False when the store could not be asked.
 
-        At the start a lane resumes, unless a command was recorded that the run before has not carried out.
+        At the start a lane resumes, unless a command was recorded that the run before has not carried out. Afterwards
+        only connections that changed are looked at: all the others would wait for as long as that takes.
         """
+        noticed, self._noticed = self._noticed, set()
+        changed = None if is_first or len(noticed) > MANY_CHANGED else noticed
         try:
             carried_out = await self._tools.states.carried_out() if is_first else {}
-            desired = await self._configurations.active_runs()
+            desired = await self._configurations.active_runs(changed)
         except StorageUnavailable as error:
+            self._noticed |= noticed
             log.warning(log.LANE_STORAGE_WAITED, error=str(error))
             await sleep(self._tools.clock, CRASH_PAUSE)
             return False
-        running = {connection_id: seat.run for connection_id, seat in self._seats.items()}
+        looked_at = self._seats.keys() if changed is None else self._seats.keys() & changed
+        running = {connection_id: self._seats[connection_id].run for connection_id in looked_at}
         changes = plan_changes(running, desired)
         for connection_id in changes.stop:
             self._seats.pop(connection_id).stop(deactivate=connection_id not in desired)

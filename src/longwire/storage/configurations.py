@@ -230,9 +230,11 @@ class Configurations:
             self._tell(Kind.DEBUG_ENDED, connection_id)
             self.announce(connection_id)
 
-    async def active_runs(self) -> dict[int, Run]:
-        """Return what shall run of every active connection."""
+    async def active_runs(self, connection_ids: Collection[int] | None = None) -> dict[int, Run]:
+        """Return what shall run of every active connection, or of those of them that are named."""
         query = sa.select(table.c.id, table.c.revision, table.c.restarts).where(table.c.active)
+        if connection_ids is not None:
+            query = query.where(table.c.id.in_(connection_ids))
         rows = await self._database.read(lambda sql: sql.execute(query).all())
         return {row.id: Run(row.revision, row.restarts) for row in rows}
 

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -45,6 +46,9 @@ LONGEST_REST_S = 0.02
 # Where others come at least this often, whoever is patient waits for one of them instead of having a commit alone.
 OFTEN_S = 0.1
 REST_BESIDE_OTHERS_S = 0.01
+# After so many commits the log is copied into the file at the first moment when nobody waits; a writer that never rests
+# does it within a commit, which then takes three times as long (`wal_autocheckpoint`).
+COMMITS_BEFORE_CHECKPOINT = 50
 CACHED_STATEMENTS = 1024  # more than `rows` makes of the statements with many rows
 
 Handler = Callable[[Connection, Sequence[Any]], Sequence[Any]]
@@ -172,11 +176,16 @@ class Database:
 
     def _write_until_closed(self) -> None:
         with self._writer_engine.connect() as connection:
+            commits = 0
             while batch := self._next_batch():
                 passed = stopwatch()
                 results = self._commit(connection, batch)
                 self._rest_s = min(passed(), LONGEST_REST_S)
                 self._loop.call_soon_threadsafe(self._resolve, results, passed())
+                commits += 1
+                if commits >= COMMITS_BEFORE_CHECKPOINT and not self._inbox:
+                    commits = 0
+                    _checkpoint(connection)
 
     def _next_batch(self) -> list[_Write]:
         """Return what waits, at least one item; nothing once the database is closed and everything is written.
@@ -246,6 +255,13 @@ class Database:
         for result in results:
             if result.write.then is not None and result.error is None:
                 result.write.then(result.value)
+
+
+def _checkpoint(connection: Connection) -> None:
+    """Copy the log into the file, outside any transaction; what fails is done by the next one."""
+    driver: Any = connection.connection.driver_connection
+    with suppress(_LIBRARY.Error):
+        driver.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
 
 
 def _by_handler(batch: list[_Write]) -> Iterable[list[_Write]]:

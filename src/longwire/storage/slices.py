@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection as Sql
 from longwire.storage.database import Database
 from longwire.storage.rows import Row, write_rows
 
-_ROWS = 1000
+_ROWS = 250
 _FOUND = 500
 _KEYS_AT_ONCE = 10_000
 
