@@ -27,6 +27,7 @@ from longwire.storage.micros import to_micros
 from longwire.storage.rows import find_rows, write_rows
 from longwire.storage.schema import device, network_server, setting
 from longwire.storage.schema import message as message_table
+from longwire.storage.slices import slices
 
 MAX_DEVICES = 1_000_000
 MANY = 1000
@@ -161,10 +162,8 @@ class Sightings:
                 return
             progress = _Progress(self._up_to, dict(self._last_uplinks))
             # In their order neighbours share pages of the table.
-            waiting = sorted(self._seen)
-            while waiting:
-                await self._write_slice(waiting[:_SLICE])
-                waiting = waiting[_SLICE:]
+            for dev_euis in slices(sorted(self._seen), _SLICE):
+                await self._write_slice(dev_euis)
             await self._database.write(lambda sql: _write_progress(sql, progress))
             self._written_up_to = progress.up_to
 

@@ -19,9 +19,9 @@ _KEYS_AT_ONCE = 10_000
 T = TypeVar("T")
 
 
-def slices(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+def slices(rows: Sequence[T], size: int = _ROWS) -> Iterator[Sequence[T]]:
     """Return the rows in parts that do not hold up the writer."""
-    return (rows[begin : begin + _ROWS] for begin in range(0, len(rows), _ROWS))
+    return (rows[begin : begin + size] for begin in range(0, len(rows), size))
 
 
 async def write_in_slices(database: Database, statement: str, rows: Sequence[Row]) -> None:
